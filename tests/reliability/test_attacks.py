@@ -7,6 +7,7 @@ import socket
 import struct
 import time
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -162,16 +163,19 @@ def sends_single_bytes(port: int, source: str) -> None:
 
 
 def sends_urgent_bytes(port: int, source: str) -> None:
-    """Send urgent bytes of TCP within a request."""
+    """Send urgent bytes of TCP within a request, and another request without any."""
     with connect(port, source) as connection:
-        sent = get("/models") + END
-        for at in range(0, len(sent), 20):
-            connection.send(b"!", socket.MSG_OOB)
-            connection.sendall(sent[at : at + 20])
+        sent = get("/models")
+        # The server may have refused the first of them already.
+        with suppress(ConnectionError):
+            for at in range(0, len(sent), 20):
+                connection.send(b"!", socket.MSG_OOB)
+                connection.sendall(sent[at : at + 20])
+            connection.sendall(END)
         found = replies(until_end(connection))
-    # A later urgent byte makes an earlier one a part of the stream, and perhaps of the token.
-    assert found
-    assert {one.status for one in found} <= {200, 400, 401}
+    # A later urgent byte makes an earlier one a part of the stream: of the request line, which ends
+    # the connection, or of the header with the token.
+    assert [one.status for one in found] in ([200, 200], [400], [401, 200])
 
 
 def asks_before_it_reads(port: int, source: str) -> None:
