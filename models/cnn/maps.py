@@ -1,7 +1,6 @@
 """Operations on feature maps: convolutions, pools and the flattening before dense layers."""
 
 from collections.abc import Callable
-from dataclasses import replace
 from typing import Any
 
 import jax.numpy as jnp
@@ -10,6 +9,7 @@ from flax import nnx
 from jax import lax
 from jaxtyping import Array, Float, Float32
 
+from models.cnn.mean_counts import mean_counts
 from models.declaration.operations import Conv, GlobalPool, Pool
 from models.windows import Windows, windows
 
@@ -117,16 +117,5 @@ def _reduced(
 
 def _counts(operation: Pool, shape: tuple[int, ...]) -> Float32[np.ndarray, "rows columns"]:
     """Return the number of values of which each window of feature maps is the mean."""
-    rows, columns = (_counted(operation, axis, shape[axis]) for axis in (0, 1))
+    rows, columns = (mean_counts(operation, axis, shape[axis]) for axis in (0, 1))
     return np.outer(rows, columns).astype(np.float32)
-
-
-def _counted(operation: Pool, axis: int, inputs: int) -> list[int]:
-    """Return the number of rows or columns of feature maps that each window's mean counts."""
-    along = windows(operation, axis, inputs)
-    if not operation.count_padding:
-        return [last - first + 1 for first, last in along.spans]
-    # Padding counts, and what a last window has beyond it does not, as in PyTorch.
-    end = inputs + windows(replace(operation, ceil=False), axis, inputs).after
-    starts = (index * along.stride - along.before for index in range(along.count))
-    return [min(start + along.size, end) - start for start in starts]

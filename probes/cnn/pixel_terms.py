@@ -14,8 +14,9 @@ import numpy as np
 from jaxtyping import Float, Float32, Int
 
 from models.architecture import INPUT, Architecture, Node
+from models.cnn.mean_counts import mean_counts
 from models.declaration.operations import Activation, Conv, Merge, Pool
-from models.windows import Windows, windows
+from models.windows import windows
 from probes.cnn.images import channel_first, network_image
 from probes.cnn.layer_values import nodes_of_values, read_value
 from probes.declaration import Parameters, ProbeContext
@@ -177,22 +178,11 @@ def window_of(
     (top, bottom), (left, right) = axes[0].span(place.y), axes[1].span(place.x)
     inside = maps[place.channel, top : bottom + 1, left : right + 1]
     counts = [
-        _counted(operation, axis, along, at)
+        mean_counts(operation, axis, along.inputs)[at]
         for axis, (along, at) in enumerate(zip(axes, (place.y, place.x), strict=True))
     ]
     rows, columns = np.arange(top, bottom + 1), np.arange(left, right + 1)
     return Window(np.ascontiguousarray(inside), rows, columns, math.prod(counts))
-
-
-def _counted(operation: Pool, axis: int, along: Windows, index: int) -> int:
-    """Return the rows or columns of a pooling window that the mean of a pixel divides by."""
-    first, last = along.span(index)
-    if not operation.count_padding:
-        return last - first + 1
-    # Declared padding counts; positions beyond it, of a window that is partly outside, do not.
-    after = operation.padding[2 * axis + 1] if isinstance(operation.padding, tuple) else along.after
-    start = index * along.stride - along.before
-    return min(start + along.size, along.inputs + after) - start
 
 
 @dataclass(frozen=True, eq=False)

@@ -42,8 +42,8 @@ classes = ["a", "b"]
 input = { image = [28, 28, 1], prepare = "mnist" }
 layers = [
   "wide: conv 4 5x3 stride 2x1 pad 2 1 0 3", "leaky_relu 0.1", "mean: pool 3x2 stride 2 avg pad 1",
-  "sparse: conv 6 dilation 2 groups 2 nobias", "top: pool 3x3 stride 2 same",
-  "tanh", "flatten", "dense 1",
+  "sparse: conv 6 dilation 2 groups 2 nobias", "over: pool avg ceil countpad",
+  "top: pool 3x3 stride 2 same", "tanh", "flatten", "dense 1",
 ]
 """
 SMALL = """

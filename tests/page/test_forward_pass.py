@@ -173,7 +173,13 @@ def test_dense_and_softmax(opened: Opener, api: httpx2.Client, digit: bytes) -> 
 
 def test_windows_of_all_kinds(visited: Opener, own_api: httpx2.Client, digit: bytes) -> None:
     """Strides, paddings, dilations, groups and means equal the API's; the rest is not offered."""
-    shapes = {"wide": (14, 28), "mean": (7, 15), "sparse": (7, 15), "top": (4, 8)}
+    shapes = {
+        "wide": (14, 28),
+        "mean": (7, 15),
+        "sparse": (7, 15),
+        "over": (4, 8),
+        "top": (2, 4),
+    }
     page = visited("#sparse&layer=wide&channel=3&forward=0")
     listed = next(one for one in own_api.get("/models").json()["models"] if one["name"] == "sparse")
     named = {one["name"]: one for one in listed["layers"]}

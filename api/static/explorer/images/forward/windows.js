@@ -6,7 +6,7 @@
  * @property {number} stride Distance of two windows.
  * @property {number} dilation Distance of two positions of a window.
  * @property {number} before Padding at the low end.
- * @property {number} padded Padding at the high end that the layer declares; what a last window needs where it declares none.
+ * @property {number} padded Padding at the high end that the layer declares, without what a last window has beyond it.
  * @property {number} inputs Size of the input.
  */
 
@@ -31,7 +31,7 @@ export function windowsOf({ operation, shape }, sides) {
     const extent = (size[axis] - 1) * dilation[axis] + 1;
     const needed = Math.max((count - 1) * stride[axis] + extent - inputs, 0);
     const before = isSame ? Math.floor(needed / 2) : given ? given[given.length > 1 ? 2 * axis : 0] : 0;
-    const padded = given ? given[given.length > 1 ? 2 * axis + 1 : 0] : needed - before;
+    const padded = given ? given[given.length > 1 ? 2 * axis + 1 : 0] : isSame ? needed - before : 0;
     return { size: size[axis], stride: stride[axis], dilation: dilation[axis], before, padded, inputs };
   });
   return [axes[0], axes[1]];
