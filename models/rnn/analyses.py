@@ -70,7 +70,8 @@ def _gradient(
     network, state = graphdef.merge(parameters), initial_state(architecture, rows)
 
     def logits_of(inputs: Float[Array, "batch time *features"]) -> Float[Array, "batch classes"]:
-        logits, _ = network.answer(_vectors(architecture, inputs), rows["length"], state)
+        encoded = _vectors(architecture, inputs)
+        logits, _ = network.answer(encoded, rows["length"], state, differentiable=True)
         return logits
 
     logits, back = jax.vjp(logits_of, rows["inputs"])

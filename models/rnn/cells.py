@@ -10,7 +10,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from flax import nnx
-from jaxtyping import Array, Float
+from jaxtyping import Array, Bool, Float
 
 from models.architecture import CELL_VALUES
 from models.declaration.operations import Recurrent
@@ -208,22 +208,34 @@ def cell_of(operation: Recurrent, features: int, rngs: nnx.Rngs) -> Cell:
             return RNN(features, operation.units, operation.activation, rngs=rngs)
 
 
-def run_cell(cell: Cell, inputs: Float[Array, "batch time features"], state: Values) -> Values:
+def run_cell(
+    cell: Cell,
+    inputs: Float[Array, "batch time features"],
+    state: Values,
+    goes_on: Bool[Array, "batch time 1"] | None = None,
+) -> Values:
     """Run a recurrent layer's cell over whole sequences and return every value of every step.
 
     Args:
         cell: Cell of the layer.
         inputs: What the layer reads at each step, oldest first.
         state: Values before the first step by name.
+        goes_on: Whether the step after each one is of the sequence. If not, it starts from the same
+            values again, so that no value grows in the padding. None for steps that all go on.
     """
     projected = cell.project(inputs)
 
-    def step(before: Values, by_step: Array) -> tuple[Values, Values]:
+    def step(before: Values, given: tuple[Array, Array | None]) -> tuple[Values, Values]:
+        by_step, is_followed = given
         values = cell.step(by_step, before)
         after = {name: values[name] for name in before}
-        return after, after
+        if is_followed is None:
+            return after, after
+        return {name: jnp.where(is_followed, after[name], before[name]) for name in before}, after
 
-    _, found = jax.lax.scan(step, state, jnp.moveaxis(projected, 1, 0))
+    by_step = jnp.moveaxis(projected, 1, 0)
+    moved = None if goes_on is None else jnp.moveaxis(goes_on, 1, 0)
+    _, found = jax.lax.scan(step, state, (by_step, moved))
     states = {name: jnp.moveaxis(values, 0, 1) for name, values in found.items()}
     # The gates of all steps are recomputed from the states: to store them inside the loop would
     # take longer.

@@ -8,7 +8,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 from flax import nnx
-from jaxtyping import Array, Float, Int, Shaped
+from jaxtyping import Array, Bool, Float, Int, Shaped
 
 from models.architecture import INPUT, Architecture, Node
 from models.declaration.operations import Embed, Recurrent
@@ -120,21 +120,32 @@ class SequenceNetwork(nnx.Module):
         sequence: Shaped[Array, "batch time *features"],
         lengths: Int[Array, " batch"],
         state: State,
+        *,
+        differentiable: bool = False,
     ) -> tuple[Float[Array, "batch *time classes"], Values]:
         """Return the logits that a network of sequences answers with, and the final state.
 
         They are those after the last step, or of every step, as the declaration says.
+
+        Args:
+            sequence: Index of a symbol at each step, or features, oldest first.
+            lengths: Number of steps of each sequence, at least 1; the rest is padding.
+            state: State before the first step.
+            differentiable: Whether gradients are taken, which padding must not reach.
         """
+        encoded = self.encode(sequence)
         if self._architecture.declaration.answer == "every":
-            values, final = self.trace(sequence, lengths, state)
-            return values["logits"], final
-        return self.answer(self.encode(sequence), lengths, state)
+            run = self._run(encoded, lengths, state, differentiable=differentiable)
+            return run.values["logits"], run.final
+        return self.answer(encoded, lengths, state, differentiable=differentiable)
 
     def answer(
         self,
         encoded: Float[Array, "batch time features"],
         lengths: Int[Array, " batch"],
         state: State,
+        *,
+        differentiable: bool = False,
     ) -> tuple[Float[Array, "batch classes"], Values]:
         """Return the logits of a network of sequences after the last step, and the final state.
 
@@ -142,8 +153,9 @@ class SequenceNetwork(nnx.Module):
             encoded: Vectors that the first layer reads, of symbols or any others.
             lengths: Number of steps of each sequence, at least 1; the rest is padding.
             state: State before the first step.
+            differentiable: Whether gradients are taken, which padding must not reach.
         """
-        run = self._run(encoded, lengths, state)
+        run = self._run(encoded, lengths, state, differentiable=differentiable)
         outputs = {name: last_step(value, lengths) for name, value in run.outputs.items()}
         return self.logits_after(self._architecture.recurrent[-1], outputs), run.final
 
@@ -182,14 +194,25 @@ class SequenceNetwork(nnx.Module):
         lengths: Int[Array, " batch"],
         state: State,
         edits: Edits | None = None,
+        *,
+        differentiable: bool = False,
     ) -> "_Run":
-        """Run the layers of a network of sequences one after another, each over all steps."""
+        """Run the layers of a network of sequences one after another, each over all steps.
+
+        In a differentiable run all layers read the last step again in steps of padding: a value
+        that overflowed there would make gradients NaN, as 0 · inf.
+        """
         run = _Run({INPUT: encoded}, {}, {})
+        if differentiable:
+            run.repeat_last(INPUT, lengths)
         for node in self._architecture.nodes:
             read = [run.outputs[name] for name in node.inputs]
             if isinstance(node.operation, Recurrent):
-                values = self._recur(node, read[0], state, edits)
+                goes_on = self._goes_on(node, encoded, lengths) if differentiable else None
+                values = self._recur(node, read[0], state, edits, goes_on)
                 run.add_recurrent(self._architecture, node, values, lengths)
+                if differentiable:
+                    run.repeat_last(node.name, lengths)
             else:
                 run.add(node, self._output(node, read))
         if self._architecture.is_sigmoid:
@@ -202,14 +225,26 @@ class SequenceNetwork(nnx.Module):
         inputs: Float[Array, "batch time features"],
         state: State,
         edits: Edits | None,
+        goes_on: Bool[Array, "batch time 1"] | None,
     ) -> Values:
         """Run a recurrent layer of a network of sequences, perhaps with its values edited."""
         cell: Cell = self.layer(node.name)
         states = (one for one in self._architecture.states if one.layer == node.name)
         before = {one.value: state[one.name] for one in states}
         if edits is None:
-            return run_cell(cell, inputs, before)
+            return run_cell(cell, inputs, before, goes_on)
         return run_edited_cell(cell, inputs, before, *edits[node.name])
+
+    def _goes_on(
+        self,
+        node: Node,
+        encoded: Float[Array, "batch time features"],
+        lengths: Int[Array, " batch"],
+    ) -> Bool[Array, "batch time 1"] | None:
+        """Return whether the step after each one is of the sequence; None for bounded states."""
+        # The other cells cannot overflow, and an operation more would slow their loop down.
+        is_unbounded = isinstance(node.operation, Recurrent) and node.operation.activation == "relu"
+        return is_step(encoded.shape[1], lengths - 1) if is_unbounded else None
 
     def _output(self, node: Node, read: Sequence[Array]) -> Array:
         """Compute the output of a layer of a network of sequences that is not recurrent."""
@@ -234,6 +269,12 @@ class _Run:
     values: Values
     final: Values
 
+    def repeat_last(self, name: str, lengths: Int[Array, " batch"]) -> None:
+        """Replace the output of a layer in steps of padding by that of the last step."""
+        output = self.outputs[name]
+        last = jax.lax.stop_gradient(last_step(output, lengths))[:, None]
+        self.outputs[name] = jnp.where(is_step(output.shape[1], lengths), output, last)
+
     def add(self, node: Node, output: Array) -> None:
         """Add the output of a layer that is not recurrent to a run."""
         self.outputs[node.name] = output
@@ -257,6 +298,11 @@ def last_step(
 ) -> Float[Array, "batch size"]:
     """Return values of a network of sequences at the last step of each sequence."""
     return jnp.take_along_axis(values, (lengths - 1)[:, None, None], axis=1)[:, 0]
+
+
+def is_step(time: int, lengths: Int[Array, " batch"]) -> Bool[Array, "batch time 1"]:
+    """Return whether each of a number of steps is one of a sequence, and not padding."""
+    return (jnp.arange(time)[None] < lengths[:, None])[..., None]
 
 
 def _module(architecture: Architecture, node: Node, rngs: nnx.Rngs) -> nnx.Module | None:

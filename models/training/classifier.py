@@ -167,7 +167,8 @@ class ClassifierTrainer:
             is_mnist = self.architecture.image.prepare == "mnist"
             images = intensities(jnp.asarray(batch.inputs)) if is_mnist else batch.inputs
             return network(images), jnp.full((rows,), 1.0 / rows)
-        logits, _ = network(batch.inputs, batch.lengths, network.initial_state(rows))
+        state = network.initial_state(rows)
+        logits, _ = network(batch.inputs, batch.lengths, state, differentiable=True)
         if self.architecture.declaration.answer == "last":
             return logits, jnp.full((rows,), 1.0 / rows)
         steps = jnp.arange(logits.shape[1])[None] < batch.lengths[:, None]

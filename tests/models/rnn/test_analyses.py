@@ -4,18 +4,23 @@ from collections.abc import Mapping
 from typing import Any
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from models.architecture import CELL_VALUES
+from models.declaration.declaration import parse_declaration
+from models.derivation import derive
 from models.families import analysis_programs
 from models.rnn.analyses import CHUNK
 from models.rnn.layout import BLOCK, FREE_CHUNK, layout_of
+from models.rnn.programs import graph_definition
 from models.runtime.programs import Call
 from models.runtime.resident import ResidentProgram
 from tests.networks import counting_lstm, unedited
+from tests.oracles.declarations import declared, draw_parameters
 from tests.oracles.edited_lstm import edited_trace
 from tests.oracles.numpy64 import lstm_trace
 from tests.oracles.parameters import draw, draw_bits, lstm_shapes
@@ -86,6 +91,63 @@ def test_the_gradient_is_that_of_central_differences(
     assert not found["gradient"][len(inputs) :].any()
     assert not other["gradient"][3:].any()
     assert found["logits"] @ target == pytest.approx(aim(inputs), abs=1e-5)
+
+
+def close(found: Any, exact: Any) -> None:
+    """Check gradients to the accuracy of float32."""
+    np.testing.assert_allclose(found, exact, rtol=1e-3, atol=1e-5 * np.abs(exact).max())
+
+
+@pytest.mark.parametrize(
+    "layers",
+    [
+        ("grown: rnn 4 relu", "norm layer", "rnn 4", "dense 2"),
+        ("grown: rnn 4", "steep: dense 4", "exp", "gru 4", "dense 2"),
+        ("steep: dense 4", "exp", "lstm 4", "dense 2"),
+    ],
+)
+def test_gradients_are_those_without_padding(layers: tuple[str, ...]) -> None:
+    """Of inputs and of parameters, where values of the network overflow in the padding alone."""
+    text = declared(*layers, given={"features": 2}, classes=2)
+    architecture = derive(parse_declaration(text))
+    weights = draw_parameters(architecture.parameters, 3)
+    # A state that triples at each step, and an exponential that overflows at 1.
+    chosen = {
+        "grown.dense_h.kernel": 3 * np.eye(4, dtype=np.float32),
+        "grown.dense_h.bias": np.zeros(4, np.float32),
+        "steep.kernel": 150 * np.eye(*weights.get("steep.kernel", np.eye(4)).shape),
+    }
+    held = {
+        name: jnp.asarray(chosen.get(name, weights[name]), jnp.float32)
+        for name in architecture.parameters
+    }
+    inputs = np.random.default_rng(2).uniform(-0.001, 0.001, (1, 5, 2)).astype(np.float32)
+    filled = np.concatenate([inputs, np.ones((1, CHUNK - 5, 2), np.float32)], axis=1)
+    graphdef, lengths = graph_definition(architecture), jnp.array([5], jnp.int32)
+
+    def aim(parameters: Any, given: Any, *, padded: bool) -> Any:
+        model = graphdef.merge(parameters)
+        logits, _ = model(given, lengths, model.initial_state(1), differentiable=padded)
+        return logits[0, 0] - logits[0, 1]
+
+    differentiate = jax.grad(aim, argnums=(0, 1))
+    exact, by_exact = differentiate(held, jnp.asarray(inputs), padded=False)
+    found, by_inputs = differentiate(held, jnp.asarray(filled), padded=True)
+    (program,) = (one for one in analysis_programs(architecture) if one.name == "gradient")
+    rows = {
+        "inputs": jnp.asarray(filled),
+        "target": jnp.array([[1.0, -1.0]]),
+        "length": lengths,
+        **{one.name: jnp.zeros((1, one.units)) for one in architecture.states},
+    }
+    served = program.function(held, rows)["gradient"]
+
+    assert np.abs(by_exact).max() > 0
+    for gradient in (by_inputs, served):
+        close(gradient[:, :5], by_exact)
+        assert not np.asarray(gradient[:, 5:]).any()
+    for name, gradient in exact.items():
+        close(found[name], gradient)
 
 
 def test_a_block_is_many_sequences(programs: Mapping[str, ResidentProgram]) -> None:

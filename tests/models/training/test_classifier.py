@@ -30,6 +30,8 @@ IMAGES = declared(
 WORDS = declared('alphabet = "xyz", encoding = "embed"', '"embed 4", "gru 8", "dense 1", "sigmoid"')
 STEPS = declared("features = 2", '"lstm 6", "dense 2"', 'answer = "every"\n')
 
+GROWING = declared("features = 2", '"dense 4", "exp", "rnn 6 relu", "dense 2"')
+
 
 def examples_of(network: Architecture, count: int = 192) -> Examples:
     """Make examples whose class can be seen: brightness, the first symbol, the sign of a sum."""
@@ -93,20 +95,26 @@ def test_a_run_resumes_to_the_bit() -> None:
         assert np.array_equal(one, other)
 
 
-def test_padding_does_not_change_the_loss() -> None:
-    """Steps after the end of a sequence have no weight."""
-    found = examples_of(STEPS)
+@pytest.mark.parametrize("network", [STEPS, GROWING], ids=["steps", "growing"])
+def test_padding_does_not_change_training(network: Architecture) -> None:
+    """Steps after the end of a sequence have no part in loss and parameters, even if they grow."""
+    found = examples_of(network)
     changed = np.array(found.inputs)
     for row, length in zip(changed, found.lengths, strict=True):
-        row[length:] = 99.0
+        row[length:] = 9999.0
     recipe = replace(RECIPE, epochs=1)
 
-    losses = []
+    losses, parameters = [], []
     for inputs in (found.inputs, changed):
-        trainer = ClassifierTrainer(STEPS, recipe, found._replace(inputs=inputs))
-        losses.append(trainer.run(trainer.start(), 0)[1]["loss"])
+        trainer = ClassifierTrainer(network, recipe, found._replace(inputs=inputs))
+        state, metrics = trainer.run(trainer.start(), 0)
+        losses.append(metrics["loss"])
+        parameters.append(trainer.network(state))
 
     assert losses[0] == losses[1]
+    assert np.isfinite(losses[0])
+    for name, value in parameters[0].items():
+        np.testing.assert_array_equal(value, parameters[1][name])
 
 
 def test_too_few_examples_are_refused() -> None:
