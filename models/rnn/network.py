@@ -11,7 +11,7 @@ from flax import nnx
 from jaxtyping import Array, Bool, Float, Int, Shaped
 
 from models.architecture import INPUT, Architecture, Node
-from models.declaration.operations import Embed, Recurrent
+from models.declaration.operations import Embed, Norm, Recurrent
 from models.layers import shared_layer, shared_module, two_logits
 from models.rnn.cells import Cell, Values, cell_of, run_cell, run_edited_cell
 
@@ -155,9 +155,11 @@ class SequenceNetwork(nnx.Module):
             state: State before the first step.
             differentiable: Whether gradients are taken, which padding must not reach.
         """
-        run = self._run(encoded, lengths, state, differentiable=differentiable)
+        last = self._architecture.recurrent[-1]
+        # Of layers after it, the last step alone: batch statistics of training are theirs.
+        run = self._run(encoded, lengths, state, differentiable=differentiable, through=last)
         outputs = {name: last_step(value, lengths) for name, value in run.outputs.items()}
-        return self.logits_after(self._architecture.recurrent[-1], outputs), run.final
+        return self.logits_after(last, outputs), run.final
 
     def outputs_before(self, layer: Node, encoded: Float[Array, "batch time features"]) -> Values:
         """Return the outputs of all layers of a network of sequences before the first recurrent.
@@ -196,13 +198,24 @@ class SequenceNetwork(nnx.Module):
         edits: Edits | None = None,
         *,
         differentiable: bool = False,
+        through: Node | None = None,
     ) -> "_Run":
         """Run the layers of a network of sequences one after another, each over all steps.
 
         In a differentiable run all layers read the last step again in steps of padding: a value
-        that overflowed there would make gradients NaN, as 0 · inf.
+        that overflowed there would make gradients NaN, as 0 · inf. Statistics of batch
+        normalisation, which training measures, do not count them.
+
+        Args:
+            encoded: Vectors that the first layer reads.
+            lengths: Number of steps of each sequence.
+            state: State before the first step.
+            edits: Edits of the recurrent layers' values.
+            differentiable: Whether gradients are taken.
+            through: Last layer to run; None for all.
         """
         run = _Run({INPUT: encoded}, {}, {})
+        counted = is_step(encoded.shape[1], lengths) if differentiable else None
         if differentiable:
             run.repeat_last(INPUT, lengths)
         for node in self._architecture.nodes:
@@ -214,7 +227,9 @@ class SequenceNetwork(nnx.Module):
                 if differentiable:
                     run.repeat_last(node.name, lengths)
             else:
-                run.add(node, self._output(node, read))
+                run.add(node, self._output(node, read, counted))
+            if node == through:
+                return run
         if self._architecture.is_sigmoid:
             run.values["logits"] = two_logits(run.outputs[self._architecture.nodes[-1].name])
         return run
@@ -246,8 +261,21 @@ class SequenceNetwork(nnx.Module):
         is_unbounded = isinstance(node.operation, Recurrent) and node.operation.activation == "relu"
         return is_step(encoded.shape[1], lengths - 1) if is_unbounded else None
 
-    def _output(self, node: Node, read: Sequence[Array]) -> Array:
-        """Compute the output of a layer of a network of sequences that is not recurrent."""
+    def _output(
+        self,
+        node: Node,
+        read: Sequence[Array],
+        counted: Bool[Array, "batch time 1"] | None = None,
+    ) -> Array:
+        """Compute the output of a layer of a network of sequences that is not recurrent.
+
+        Args:
+            node: The layer.
+            read: Outputs that it reads.
+            counted: Whether the batch statistics of training count each step; None for all.
+        """
+        if isinstance(node.operation, Norm) and node.operation.kind == "batch":
+            return jnp.asarray(self.layer(node.name)(read[0], mask=counted))
         if isinstance(node.operation, Embed):
             # The input is encoded already: the vectors of all embedding layers.
             return read[0][..., self._places[node.name]]

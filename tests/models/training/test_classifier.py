@@ -4,6 +4,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 import pytest
 
@@ -11,6 +12,7 @@ from models.architecture import Architecture
 from models.data.examples import Examples
 from models.declaration.declaration import parse_declaration
 from models.derivation import derive
+from models.rnn.cells import run_cell
 from models.runtime.training_loop import restore_state, state_tensors
 from models.training.classifier import ClassifierTrainer
 from models.training.recipe import Recipe, RecipeError, read_recipe
@@ -30,6 +32,7 @@ IMAGES = declared(
 WORDS = declared('alphabet = "xyz", encoding = "embed"', '"embed 4", "gru 8", "dense 1", "sigmoid"')
 STEPS = declared("features = 2", '"lstm 6", "dense 2"', 'answer = "every"\n')
 
+NORMED = declared("features = 2", '"norm", "gru 6", "norm", "dense 2"')
 GROWING = declared("features = 2", '"dense 4", "exp", "rnn 6 relu", "dense 2"')
 
 
@@ -95,7 +98,7 @@ def test_a_run_resumes_to_the_bit() -> None:
         assert np.array_equal(one, other)
 
 
-@pytest.mark.parametrize("network", [STEPS, GROWING], ids=["steps", "growing"])
+@pytest.mark.parametrize("network", [STEPS, GROWING, NORMED], ids=["steps", "growing", "normed"])
 def test_padding_does_not_change_training(network: Architecture) -> None:
     """Steps after the end of a sequence have no part in loss and parameters, even if they grow."""
     found = examples_of(network)
@@ -115,6 +118,32 @@ def test_padding_does_not_change_training(network: Architecture) -> None:
     assert np.isfinite(losses[0])
     for name, value in parameters[0].items():
         np.testing.assert_array_equal(value, parameters[1][name])
+
+
+def test_batch_statistics_are_those_of_the_steps_that_count() -> None:
+    """Each step of a sequence before its recurrent layer, and the last one after it; no padding."""
+    recipe = replace(RECIPE, epochs=1, statistics=0.0, validation=0.0, learning_rate=1e-9)
+    found = examples_of(NORMED, recipe.batch)
+    trainer = ClassifierTrainer(NORMED, recipe, found)
+    state, _ = trainer.run(trainer.start(), 0)
+    measured = trainer.network(state)
+
+    values = np.concatenate(
+        [row[:length] for row, length in zip(found.inputs, found.lengths, strict=True)]
+    )
+    np.testing.assert_allclose(measured["norm1.mean"], values.mean(axis=0), atol=1e-5)
+    np.testing.assert_allclose(measured["norm1.var"], values.var(axis=0), atol=1e-5)
+    network = trainer._merged(state.learned.average, state.statistics)
+    normed = (found.inputs - measured["norm1.mean"]) / np.sqrt(measured["norm1.var"] + 1e-5)
+    # With the statistics of the batch, and no parameter moved, both passes are the same.
+    hidden = np.asarray(run_cell(network.gru1, jnp.asarray(normed), zeros(recipe.batch))["hidden"])
+    last = hidden[np.arange(recipe.batch), found.lengths - 1]
+    np.testing.assert_allclose(measured["norm2.mean"], last.mean(axis=0), atol=1e-4)
+
+
+def zeros(rows: int) -> dict[str, jnp.ndarray]:
+    """Return the state of `NORMED` before the first step."""
+    return {"hidden": jnp.zeros((rows, 6), jnp.float32)}
 
 
 def test_too_few_examples_are_refused() -> None:
