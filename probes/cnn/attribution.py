@@ -82,7 +82,7 @@ def run(call: ProbeCall[AttributionParameters]) -> Run:
     (predicted,) = yield (Call("predict", {"image": row["image"]}, wanted),)
     # The gradient programs take network values, of MNIST the predict program takes pixels.
     image = network_image(architecture, row["image"])
-    target = targets.weights(parameters, predicted["logits"])
+    target = targets.weights(architecture, parameters, predicted["logits"])
     given = MethodInput(architecture, image, target, parameters)
     found = dict((yield from attribute(given)))
     if parameters.deletion:
@@ -111,7 +111,7 @@ def attribution(context: ProbeContext[AttributionParameters]) -> Figure:
     window are equal: their attribution depends on the rule for ties, here the first value's. Of an
     RGB image `attribution` is the sum over the channels, and `attribution.channels` has each.
     """
-    parameters, classes = context.parameters, context.model.architecture.classes
+    parameters, architecture = context.parameters, context.model.architecture
     raw = context.outputs["map"]
     shown = Tensor("attribution", "attribution", ("y", "x"), raw, colour=colours.signed(raw))
     maps: list[Figure] = [
@@ -122,7 +122,7 @@ def attribution(context: ProbeContext[AttributionParameters]) -> Figure:
         maps += _rectified(raw)
     if (by_channel := context.outputs.get("by_channel")) is not None:
         maps.append(_by_channel(by_channel))
-    called = targets.called(parameters, context.outputs["logits"], classes)
+    called = targets.called(architecture, parameters, context.outputs["logits"])
     method = parameters.method.replace("_", " ").capitalize()
     title = f"{method} of {called}"
     # Above both maps: a caption holds four measures, and a map has its own.
@@ -136,9 +136,9 @@ def attribution(context: ProbeContext[AttributionParameters]) -> Figure:
 
 def _target_measures(context: ProbeContext[AttributionParameters]) -> tuple[Measure, ...]:
     """Measures of an attribution's target: its name, and the terms of the completeness check."""
-    outputs, classes = context.outputs, context.model.architecture.classes
+    architecture, outputs = context.model.architecture, context.outputs
     return (
-        Measure("target", targets.called(context.parameters, outputs["logits"], classes)),
+        Measure("target", targets.called(architecture, context.parameters, outputs["logits"])),
         *completeness(outputs),
     )
 

@@ -326,13 +326,14 @@ def sweep(context: ProbeContext[SweepParameters]) -> Figure:
     logits. With `patch`, `recovery` is the share of the way to the answer of `source` that each
     channel alone moves the logits.
     """
-    parameters, classes = context.parameters, context.model.architecture.classes
+    parameters, architecture = context.parameters, context.model.architecture
     baseline, edited = context.outputs["baseline"], context.outputs["edited"]
-    target = targets.weights(parameters, context.outputs["logits"]).astype(np.float64)
+    logits = context.outputs["logits"]
+    target = targets.weights(architecture, parameters, logits).astype(np.float64)
     effect = ((baseline.astype(np.float64) - edited) @ target).astype(np.float32)
     labels = edited.argmax(axis=-1)
     measures = (
-        Measure("target", targets.called(parameters, context.outputs["logits"], classes)),
+        Measure("target", targets.called(architecture, parameters, logits)),
         Measure("strongest", int(effect.argmax())),
         Measure("answers_changed", int((labels != baseline.argmax()).sum())),
     )
@@ -342,7 +343,7 @@ def sweep(context: ProbeContext[SweepParameters]) -> Figure:
         highlight=int(effect.argmax()),
         measures=measures,
     )
-    figures: list[Figure] = [bars, _edited_logits(edited, classes)]
+    figures: list[Figure] = [bars, _edited_logits(edited, architecture.classes)]
     if "source" in context.outputs:
         figures.append(_recoveries(context))
     edit = _SWEPT[parameters.operation]

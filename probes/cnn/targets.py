@@ -6,6 +6,7 @@ import numpy as np
 from jaxtyping import Float32
 from pydantic import Field
 
+from models.architecture import Architecture
 from probes.declaration import ParameterError, Parameters, ProbeCall
 from probes.shared.choices import ClassChoice
 
@@ -21,7 +22,8 @@ class TargetParameters(Parameters):
     against: Annotated[int | None, ClassChoice()] = Field(
         None,
         ge=0,
-        description="Contrast class: one whose logit is subtracted from the target's.",
+        description="Contrast class: one whose logit is subtracted from the target's; default "
+        "none, and the other class of a network that ends in one sigmoid unit.",
     )
 
 
@@ -32,14 +34,17 @@ def check_target(call: ProbeCall[TargetParameters]) -> None:
         raise ParameterError("against", f"against {parameters.against} is the target itself")
 
 
-def weights(parameters: TargetParameters, logits: Float32[np.ndarray, " classes"]) -> np.ndarray:
+def weights(
+    architecture: Architecture,
+    parameters: TargetParameters,
+    logits: Float32[np.ndarray, " classes"],
+) -> np.ndarray:
     """Return a target's logit weights: 1 for its class, -1 for the contrast class, else 0."""
-    label = chosen(parameters, logits)
     found = np.zeros(len(logits), np.float32)
     # Added, not set: where the predicted class is the contrast class, the target is constantly 0.
-    found[label] += 1.0
-    if parameters.against is not None:
-        found[parameters.against] -= 1.0
+    found[chosen(parameters, logits)] += 1.0
+    if (against := contrast(architecture, parameters, logits)) is not None:
+        found[against] -= 1.0
     return found
 
 
@@ -48,11 +53,24 @@ def chosen(parameters: TargetParameters, logits: Float32[np.ndarray, " classes"]
     return int(logits.argmax()) if parameters.target is None else parameters.target
 
 
-def called(
+def contrast(
+    architecture: Architecture,
     parameters: TargetParameters,
     logits: Float32[np.ndarray, " classes"],
-    classes: tuple[str, ...],
+) -> int | None:
+    """Return the number of the contrast class; None for the target's logit alone."""
+    if parameters.against is None and architecture.is_sigmoid:
+        # The logit of the first class is the constant 0, of which every attribution is 0.
+        return 1 - chosen(parameters, logits)
+    return parameters.against
+
+
+def called(
+    architecture: Architecture,
+    parameters: TargetParameters,
+    logits: Float32[np.ndarray, " classes"],
 ) -> str:
     """Return the name of the target: `7`, or `7 - 1` with a contrast class."""
-    name = classes[chosen(parameters, logits)]
-    return name if parameters.against is None else f"{name} - {classes[parameters.against]}"
+    name = architecture.classes[chosen(parameters, logits)]
+    against = contrast(architecture, parameters, logits)
+    return name if against is None else f"{name} - {architecture.classes[against]}"

@@ -33,7 +33,8 @@ class SequenceTargetParameters(Parameters):
         DIFFERENCE,
         description="Explained logit: that of a class by its name, or the `difference` of two. "
         "With two classes that is the second minus the first, whose sign is the answer (yes minus "
-        "no); with more, the predicted class minus the one with the next largest logit.",
+        "no); with more, the predicted class minus the one with the next largest logit. Of a "
+        "network that ends in one sigmoid unit, a class is its logit minus the other's.",
     )
 
 
@@ -61,20 +62,29 @@ def logit_weights(
         target: One of `target_names`.
     """
     weights = np.zeros(len(architecture.classes))
-    if target != DIFFERENCE:
-        weights[architecture.classes.index(target)] = 1.0
-        return weights
-    positive, negative = compared_classes(logits)
-    weights[positive], weights[negative] = 1.0, -1.0
+    positive, negative = _terms(architecture, logits, target)
+    weights[positive] = 1.0
+    if negative is not None:
+        weights[negative] = -1.0
     return weights
 
 
 def target_title(architecture: Architecture, logits: np.ndarray, target: str = DIFFERENCE) -> str:
     """Return the target of a sequence attribution for titles: a class, or “yes” minus “no”."""
-    if target != DIFFERENCE:
-        return target
-    positive, negative = (architecture.classes[label] for label in compared_classes(logits))
-    return f"“{positive}” minus “{negative}”"
+    classes = architecture.classes
+    positive, negative = _terms(architecture, logits, target)
+    if negative is None:
+        return classes[positive]
+    return f"“{classes[positive]}” minus “{classes[negative]}”"
+
+
+def _terms(architecture: Architecture, logits: np.ndarray, target: str) -> tuple[int, int | None]:
+    """Return the label of a target's logit, and that of the logit that is subtracted, if any."""
+    if target == DIFFERENCE:
+        return compared_classes(logits)
+    label = architecture.classes.index(target)
+    # Of one sigmoid unit, the logit of the first class is the constant 0: so are its attributions.
+    return label, 1 - label if architecture.is_sigmoid else None
 
 
 def weighted(logits: np.ndarray, weights: LogitWeights) -> float:

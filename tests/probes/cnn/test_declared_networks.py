@@ -157,6 +157,22 @@ def test_gradients_are_slopes_of_the_target(name: str) -> None:
     np.testing.assert_allclose(by_channel.sum(axis=0), shown["map"], atol=1e-5)
 
 
+def test_both_classes_of_one_unit_have_attributions() -> None:
+    """Each is compared with the other, in maps, titles and sweeps: one logit is constantly 0."""
+    net = declared("plain")
+    names = {"no": "no - yes", "yes": "yes - no"}
+    for probe, tensor, asked in (
+        ("attribution", "attribution", {"method": "gradient", "deletion": False}),
+        ("sweep", "effect", {"layer": "tanh1"}),
+    ):
+        no, yes = (net.shown(probe, target=label, **asked) for label in (0, 1))
+        assert np.abs(no[tensor]).max() > 0
+        np.testing.assert_allclose(no[tensor], -yes[tensor], atol=1e-6)
+        assert [no["target"], yes["target"]] == list(names.values())
+        predicted = net.shown(probe, **asked)["target"]
+        assert predicted == names[predicted.partition(" ")[0]]
+
+
 @every_network
 @pytest.mark.parametrize("chosen", ["black", "white", "mean", "blur"])
 def test_integrated_gradients_are_complete(name: str, chosen: str) -> None:
@@ -188,14 +204,18 @@ def test_baselines_are_values_of_the_network(name: str) -> None:
 
 @every_network
 def test_occlusion_and_deletion_cover_all_channels(name: str) -> None:
-    """One window over the whole picture loses all that the baseline loses; so do the curves."""
+    """One window over the whole picture loses all that the baseline loses; so do the curves.
+
+    The target of one sigmoid unit is the difference of both logits, the first of which is 0.
+    """
     net = declared(name)
     side = max(net.image.shape[:2])
     asked = {"method": "occlusion", "window": side, "stride": side, "target": 0}
     outputs = net.ask("attribution", **asked).outputs
     black = baseline("black", net.image, net.architecture)
 
-    ends = [net.values(image)["logits"][0] for image in (net.image, black)]
+    logits = [net.values(image)["logits"] for image in (net.image, black)]
+    ends = [a - b if net.architecture.is_sigmoid else a for a, b, *_ in logits]
     np.testing.assert_allclose(outputs["map"], ends[0] - ends[1], atol=1e-4)
     for curve in (outputs["deletion"], outputs["deletion_random"]):
         assert [curve[0], curve[-1]] == pytest.approx(ends, abs=1e-4)
