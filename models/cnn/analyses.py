@@ -14,6 +14,7 @@ from jaxtyping import Array, Float
 from models.architecture import Architecture
 from models.cnn.layout import CONVOLVED_IMAGES, Layout, layout_of
 from models.cnn.programs import channel_first, image_row, network_definition, network_values
+from models.layers import edited
 from models.runtime.parameters import GraphDefinition, Parameters
 from models.runtime.programs import Program
 
@@ -132,9 +133,22 @@ def _maximise(
     model, weights = network.merge(parameters), rows["weights"]
 
     def objective(image: Array) -> Float[Array, " batch"]:
-        trace = model.trace(network_values(image))
-        values = [trace[name].reshape(len(image), -1) for name in layout.linear_layers]
-        return (jnp.concatenate(values, axis=1) * weights).sum(axis=1)
+        values: list[Array] = []
+
+        def weigh(name: str, value: Array) -> Array:
+            if name not in layout.linear_slices:
+                return value
+            place = layout.linear_slices[name]
+            factors = weights[:, place]
+            # No term, and no gradient, of values without a weight: they may be infinite.
+            terms = jnp.where(factors == 0, 0.0, value.reshape(len(image), -1) * factors)
+            values.append(terms)
+            is_read = (weights[:, place.stop :] != 0).any(axis=1)
+            is_read = is_read.reshape(-1, *(1 for _ in value.shape[1:]))
+            return jnp.where(is_read, value, jax.lax.stop_gradient(value))
+
+        model.trace(network_values(image), weigh)
+        return jnp.concatenate(values, axis=1).sum(axis=1)
 
     value, back = jax.vjp(objective, rows["image"])
     (by_image,) = back(jnp.ones_like(value))
@@ -156,7 +170,7 @@ def _intervene(
         scale, shift = (
             rows[each][:, layout.slices[name]].reshape(value.shape) for each in ("scale", "shift")
         )
-        return value * scale + shift
+        return edited(value, scale, shift)
 
     return channel_first(network.merge(parameters).trace(network_values(rows["image"]), edit))
 

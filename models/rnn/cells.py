@@ -14,7 +14,7 @@ from jaxtyping import Array, Bool, Float
 
 from models.architecture import CELL_VALUES
 from models.declaration.operations import Recurrent
-from models.layers import ACTIVATION_FUNCTIONS
+from models.layers import ACTIVATION_FUNCTIONS, edited
 
 ORTHOGONAL = nnx.initializers.orthogonal()
 """Initial values of a cell's recurrent kernel."""
@@ -269,7 +269,7 @@ def run_edited_cell(
 
         def edit(name: str, value: Array) -> Array:
             index = cell.values.index(name)
-            return value * scales[:, index] + shifts[:, index]
+            return edited(value, scales[:, index], shifts[:, index])
 
         values = cell.step(projected, before, edit)
         return {name: values[name] for name in before}, values

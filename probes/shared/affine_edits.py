@@ -87,6 +87,7 @@ def _apply(
         if edit.operation == "scale":
             # (v s + t) a = v (s a) + t a: both factors of the edits so far are scaled.
             scale[at] *= edit.amount
-            shift[at] *= edit.amount
+            # A factor of 0 makes an infinite summand 0 too, as the programs do with values.
+            shift[at] = shift[at] * edit.amount if edit.amount else 0.0
         else:
             shift[at] += edit.amount

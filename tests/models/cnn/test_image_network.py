@@ -197,6 +197,43 @@ def test_edits_reach_all_that_read_the_layer() -> None:
     assert close(made["add2"], made["relu2"] + 1.0)
 
 
+def test_an_infinite_value_is_replaced_by_an_edit() -> None:
+    """A scale of 0 leaves the shift alone, and everything that reads it is finite."""
+    found = architecture(("stem: conv 4", "exp", "globalpool"))
+    layout = layout_of(found)
+    parameters, image = drawn(found, 7)
+    parameters["stem.bias"] = np.full(4, 200, np.float32)
+    scale = np.ones((1, layout.value_count), np.float32)
+    shift = np.zeros((1, layout.value_count), np.float32)
+    scale[:, layout.slices["exp1"]], shift[:, layout.slices["exp1"]] = 0, 0.5
+    rows = {"image": image[None], "scale": scale, "shift": shift}
+
+    made = program(image_analyses(found), "intervene")(on_device(parameters), rows)
+
+    assert (made["exp1"] == 0.5).all()
+    assert np.isfinite(made["logits"]).all()
+
+
+def test_infinite_values_of_other_layers_are_not_maximised() -> None:
+    """A unit before a layer that overflows has its value, and the gradient of its own sum."""
+    found = architecture(("stem: conv 4", "exp", "top: conv 4", "exp", "globalpool"))
+    layout = layout_of(found)
+    parameters, image = drawn(found, 7)
+    weights = np.zeros((1, layout.linear_count), np.float32)
+    weights[0, 100] = 1.0
+    run = program(image_analyses(found), "push")
+    rows = {"image": image[None], "weights": weights}
+
+    plain = jax.device_get(run(on_device(parameters), rows))
+    moved = {**parameters, "stem.bias": parameters["stem.bias"] + np.float32(200)}
+    steep = jax.device_get(run(on_device(moved), rows))
+
+    assert layout.linear_layers[0] == "stem"
+    np.testing.assert_allclose(steep["value"], plain["value"] + 200, rtol=1e-5)
+    np.testing.assert_allclose(steep["gradient"], plain["gradient"], rtol=1e-5, atol=1e-6)
+    assert np.abs(steep["gradient"]).max() > 0
+
+
 def test_parameters_have_the_names_of_the_declaration() -> None:
     """Also the statistics of batch normalisation, which training measures and does not learn."""
     found = architecture(LAYERS["norms"])

@@ -150,6 +150,34 @@ def test_gradients_are_those_without_padding(layers: tuple[str, ...]) -> None:
         close(found[name], gradient)
 
 
+def test_an_infinite_state_is_replaced_by_an_edit() -> None:
+    """A scale of 0 leaves the shift alone, where the state that it replaces has overflowed."""
+    text = declared("rnn 4 relu", "dense 2", given={"features": 2}, classes=2)
+    architecture = derive(parse_declaration(text))
+    weights = draw_parameters(architecture.parameters, 3)
+    weights["rnn1.dense_h.bias"] = np.full(4, 3e38, np.float32)
+    weights["rnn1.dense_h.kernel"] = np.eye(4, dtype=np.float32)
+    (program,) = (one for one in analysis_programs(architecture) if one.name == "intervene")
+    plain, edits = (unedited(layout_of(architecture), CHUNK) for _ in range(2))
+    scale, shift = sorted(edits)
+    edits[scale][1], edits[shift][1] = 0.0, 0.5
+    row = {
+        "sequence": np.zeros((CHUNK, 2), np.float32),
+        "length": steps(2),
+        **{one.name: np.zeros(one.units, np.float32) for one in architecture.states},
+    }
+    held = {name: jnp.asarray(value) for name, value in weights.items()}
+
+    before, found = (
+        program.function(held, {name: jnp.asarray(value)[None] for name, value in each.items()})
+        for each in (row | plain, row | edits)
+    )
+
+    assert np.isinf(before["hidden"][0, 1]).all()
+    assert (found["hidden"][0, 1] == 0.5).all()
+    assert np.isfinite(found["logits"][0, 1]).all()
+
+
 def test_a_block_is_many_sequences(programs: Mapping[str, ResidentProgram]) -> None:
     """Each sequence starts from its own state and ends at its own length."""
     random = np.random.default_rng(2)

@@ -38,6 +38,17 @@ def test_edits_are_composed_in_their_order() -> None:
     assert np.asarray(shift).tolist() == [0, 2, 5, 1, 0]
 
 
+def test_a_factor_of_zero_makes_an_infinite_value_zero() -> None:
+    """A value from another input that has overflowed, scaled by 0, is 0 and not NaN."""
+    for places in ([1], [1, 2]):
+        edits = [edit("set", places, np.inf), edit("scale", places, 0.0)]
+
+        scale, shift = composed((5,), edits)
+
+        assert np.asarray(scale)[places].tolist() == np.asarray(shift)[places].tolist()
+        assert not np.asarray(shift).any()
+
+
 def test_one_edit_is_the_first_of_several() -> None:
     """The short way for a single edit gives the values of the general one."""
     for operation in ("scale", "add", "set", "zero"):
