@@ -68,13 +68,14 @@ def measure_units(
 
     Returns:
         Of each layer before a nonlinearity, by channel: `strongest`, the top-activating test images
-        in descending order, with `strongest.value` and, of maps, `strongest.place`, the row
-        and column of the maximum; `highest_mean`, the largest mean over a map. A ReLU or a pool has
-        its maxima at the same images. Of every layer: `class_means`; `silent_values` and
-        `silent_images`, the share of values and of images whose maximum is at or below zero;
-        `histogram` of values and, of maps, `maxima.histogram` of the maximum over each image, with
-        `range`, the ends of the bins (after a ReLU only values above zero are counted); `mean`, the
-        mean of each value over the training images. Also the top-activating test images.
+        in descending order, with `strongest.value` and, of maps, `strongest.place`, the row and
+        column of the maximum; `highest_mean`, the largest mean over a map. A ReLU, or a max-pool
+        that covers the map, has its maxima at the same images. Of every layer: `class_means`;
+        `silent_values` and `silent_images`, the share of values and of images whose maximum is at
+        or below zero; `histogram` of values and, of maps, `maxima.histogram` of the maximum over
+        each image, with `range`, the ends of the bins (after a ReLU only values above zero are
+        counted); `mean`, the mean of each value over the training images. Also the top-activating
+        test images.
     """
     layout, trace = layout_of(architecture), trace_function(architecture, weights)
     seen = _summary(trace, test.images)

@@ -170,11 +170,14 @@ def unit(context: ProbeContext[UnitParameters]) -> Figure:
     `strongest` are the nine test images with the largest value of the unit, or of the channel
     anywhere in its map; each is named by its digit and its number in the test set. `crops` are the
     receptive fields of these values, black beyond the border, and `strongest.place` their position:
-    `y` and `x` in the map, `top` and `left` in the picture. `histogram` counts the values over all
-    10,000 test images, and `maxima` the largest of each image; after a ReLU both leave out zeros.
-    `silent_values` and `silent_images` are the shares of them at or below zero. `class_means` are
-    means by digit; selectivity is (μ_max − μ_rest) / (μ_max + μ_rest), the largest of them against
-    the mean of the others (Morcos et al., 2018), null where means can be below zero.
+    `y` and `x` in the map, `top` and `left` in the picture. They are recorded before the
+    nonlinearity, so of later layers only those have them that ReLUs lead to, and max-pools whose
+    windows cover the map: not a tanh, a mean or a normalisation. `histogram` counts the values over
+    all 10,000 test images, and `maxima` the largest of each image; after a ReLU both leave out
+    zeros. `silent_values` and `silent_images` are the shares of them at or below zero.
+    `class_means` are means by digit; selectivity is (μ_max − μ_rest) / (μ_max + μ_rest), the
+    largest of them against the mean of the others (Morcos et al., 2018), null where means can be
+    below zero.
 
     `optimum` are images from gradient ascent on the value before the ReLU: of the dense unit, of
     the mean over the channel's map, or of one value at `y`, `x` (for a pool, the upper left of its
@@ -186,7 +189,9 @@ def unit(context: ProbeContext[UnitParameters]) -> Figure:
     held = record_of(context)
     kind = "channel" if architecture.layers[parameters.layer].has_maps else "unit"
     called = f"{parameters.layer}, {kind} {parameters.channel}"
-    parts = [] if held is None else [*_strongest(held), _statistics(held)]
+    parts: list[Figure] = []
+    if held is not None:
+        parts += [*(_strongest(held) if held.has_strongest else ()), _statistics(held)]
     if context.outputs:
         parts.append(_optimum(context))
     return Panels(called, tuple(parts))

@@ -8,7 +8,7 @@ from jaxtyping import Float, Int, Shaped, UInt8
 from models.architecture import Architecture
 from models.data import test_images
 from models.data.test_images import SelectedImages
-from models.declaration.operations import Activation, Pool
+from models.declaration.operations import Activation, GlobalPool, Pool
 from models.runtime.checkpoints import Tensors
 from models.windows import Windows, windows
 from probes.cnn.layer_values import (
@@ -83,13 +83,19 @@ class UnitRecord:
         return self.layer not in signed_layers(self.architecture)
 
     @property
-    def is_relu(self) -> bool:
-        """Whether a recorded unit's values are max(v, 0) of those before, or their maxima."""
+    def has_strongest(self) -> bool:
+        """Whether a unit's strongest images follow from the record before the nonlinearity.
+
+        A ReLU keeps the order of the images and the places of their maxima; so does a maximum, if
+        each value of the map is in a window. Any other layer can have other strongest images.
+        """
         before = before_nonlinearity(self.architecture, self.layer)
-        nodes = [] if before is None else list(chain(self.architecture, self.layer, before))
-        relus = [isinstance(node.operation, Activation) for node in nodes]
-        return any(relus) and all(
-            node.operation == Activation("relu") or _is_maximum(node.operation) for node in nodes
+        if before is None:
+            return False
+        nodes = chain(self.architecture, self.layer, before)
+        pooled = _pooled_axes(self.architecture, self.layer)
+        return all(_keeps_order(node.operation) for node in nodes) and all(
+            _covers_all(axis) for axes in pooled for axis in axes
         )
 
     @property
@@ -104,15 +110,17 @@ class UnitRecord:
 
     @property
     def strongest(self) -> Int[np.ndarray, " images"]:
-        """Test set indices of the unit record's strongest images, the largest value first."""
+        """Test set indices of the unit record's strongest images, the largest value first.
+
+        As their values and places, only where `has_strongest`.
+        """
         return self._before("strongest").astype(np.int32)
 
     @property
     def strongest_values(self) -> Float[np.ndarray, " images"]:
         """Largest value of the recorded unit in each of its strongest images."""
-        # ReLU and max-pool are monotonic: the strongest images are those before the nonlinearity.
         values = self._before("strongest.value")
-        return np.maximum(values, 0) if self.is_relu else values
+        return np.maximum(values, 0) if self.rectified else values
 
     @property
     def places(self) -> Int[np.ndarray, "images 2"]:
@@ -204,5 +212,13 @@ def corner(
     )
 
 
-def _is_maximum(operation: object) -> bool:
-    return isinstance(operation, Pool) and operation.kind == "max"
+def _keeps_order(operation: object) -> bool:
+    """Whether an operation keeps the order of a recorded unit's values: a ReLU or a maximum."""
+    is_maximum = isinstance(operation, Pool | GlobalPool) and operation.kind == "max"
+    return is_maximum or operation == Activation("relu")
+
+
+def _covers_all(axis: Windows) -> bool:
+    """Whether each row or column of a recorded unit's map is in a window."""
+    covered = {at for first, last in axis.spans for at in range(first, last + 1)}
+    return len(covered) == axis.inputs

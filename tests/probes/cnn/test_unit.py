@@ -1,5 +1,6 @@
 """Probe `unit`: its statistics and images against the activations of the network."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -8,6 +9,9 @@ import pytest
 from starlette.testclient import TestClient
 
 from models.data.datasets import Digits, mnist
+from models.declaration.declaration import FILE, parse_declaration
+from models.derivation import derive
+from models.model_files import SHIPPED
 from models.registry import ResidentModel
 from models.runtime.programs import Call
 from models.runtime.resident import drive
@@ -15,7 +19,7 @@ from probes.cnn.unit import UnitParameters, check_unit, run_unit, unit
 from probes.cnn.unit_record import UnitRecord, selectivity
 from probes.declaration import ModelContext, ParameterError, ProbeCall, ProbeInput
 from probes.figures.figures import measures, tensors
-from tests.networks import SIMPLE_CNN
+from tests.networks import SIMPLE_CNN, network
 
 COPY = Path(__file__).parents[2] / "tensorflow_datasets"
 LAYERS_ASKED = ["conv1", "relu1", "pool1", "conv2", "pool2", "conv3", "relu3", "relu4", "logits"]
@@ -185,3 +189,49 @@ def test_a_pool_has_the_maxima_of_its_relu(cnn: ResidentModel) -> None:
     np.testing.assert_array_equal(relu.strongest_values, pool.strongest_values)
     np.testing.assert_array_equal(relu.places // 2, pool.places)
     assert relu.strongest_values.min() >= 0
+
+
+@pytest.mark.parametrize(
+    ("layers", "layer", "has_strongest"),
+    [
+        (["conv 4", "relu", "pool", "relu"], "relu2", True),
+        (["conv 4", "pool 3x3 stride 2 same"], "pool1", True),
+        (["conv 4", "relu", "globalpool max"], "globalpool1", True),
+        (["conv 4", "tanh"], "conv1", True),
+        (["conv 4", "tanh"], "tanh1", False),
+        (["conv 4", "leaky_relu 0.1"], "leaky_relu1", False),
+        (["conv 4", "relu", "pool avg"], "pool1", False),
+        (["conv 4", "relu", "globalpool"], "globalpool1", False),
+        (["conv 4", "norm", "relu"], "relu1", False),
+        (["conv 4 2x2 valid", "relu", "pool"], "relu1", True),
+        (["conv 4 2x2 valid", "relu", "pool"], "pool1", False),
+        (["conv 4 2x2 valid", "relu", "pool ceil"], "pool1", True),
+        (["conv 4", "relu", "pool 2x2 stride 3"], "pool1", False),
+        (["conv 4", "flatten", "relu"], "relu1", False),
+    ],
+)
+def test_only_layers_that_keep_the_order_have_strongest_images(
+    layers: list[str], layer: str, has_strongest: bool
+) -> None:
+    """ReLUs and maxima keep it, if each value of the map is in a window, on odd sides too."""
+    end = [] if layers[-1].startswith("globalpool") or "flatten" in layers else ["flatten"]
+    lines = ", ".join(f'"{line}"' for line in (*layers, *end, "dense 2"))
+    head = 'classes = ["a", "b"]\ninput = { image = [28, 28, 1], prepare = "mnist" }'
+    architecture = network(f"{head}\nlayers = [{lines}]\n")
+
+    assert UnitRecord(architecture, {}, layer, 0).has_strongest is has_strongest
+
+
+def test_a_layer_with_another_order_has_statistics_alone(cnn: ResidentModel) -> None:
+    """No test images, values and places: those before a tanh are not those after it."""
+    text = (SHIPPED / "cnn" / FILE).read_text().replace("relu", "tanh")
+    architecture, units = derive(parse_declaration(text)), cnn.artifacts["units"]
+    renamed = {name.replace("relu", "tanh"): value for name, value in units.tensors.items()}
+    artifacts = {"units": replace(units, tensors=renamed)}
+    context = ModelContext(architecture, cnn.weights, artifacts=artifacts)
+    call = ProbeCall(context, ProbeInput(), UnitParameters(layer="tanh2", channel=7, steps=0))
+    check_unit(call)
+
+    names = {one.name for one in tensors(unit(call.with_outputs({})))}
+
+    assert names == {"histogram", "maxima", "class_means"}
