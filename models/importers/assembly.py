@@ -13,7 +13,8 @@ from models.declaration.operations import Activation, Conv, Dense, Flatten, Merg
 from models.declaration.written_line import line_of
 from models.derivation import OUTPUT, RESERVED, SUFFIXES
 from models.importers.errors import ConversionError
-from models.importers.graph import NO_EPSILON, Graph, GraphLayer, Origin
+from models.importers.graph import NO_EPSILON, Graph
+from models.importers.graph_layer import GraphLayer, Origin
 from models.importers.matching import Match
 from models.importers.values import INPUT, Value
 from models.layer_shapes import NAMES

@@ -4,8 +4,7 @@ Importers of ONNX and Keras walk through their graph and call a method for each 
 orders of axes and constant factors are followed in `Value`, and layers made only where needed.
 """
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from math import prod
 from typing import Literal
 
@@ -27,9 +26,19 @@ from models.declaration.operations import (
     Recurrent,
 )
 from models.importers.errors import ConversionError
+from models.importers.graph_layer import GraphLayer, Origin
 from models.importers.limits import bounded, check_bytes
 from models.importers.paddings import simplest
-from models.importers.values import INPUT, Affine, Axis, Factor, Value, joined_rows
+from models.importers.values import (
+    IDENTITY,
+    INPUT,
+    Affine,
+    Axis,
+    Factor,
+    Value,
+    joined_rows,
+    simplified,
+)
 from models.layer_shapes import Source, output_of
 from models.windows import windows
 
@@ -41,48 +50,20 @@ NO_EPSILON = 1e-12
 """Least epsilon of a layer line, which adds nothing to a variance of 1 in float32."""
 
 
-@dataclass
-class GraphLayer:
-    """Layer of an imported graph.
-
-    Attributes:
-        inputs: Keys of the layers that it reads.
-        shape: Shape of its output in our order, for one image or one step.
-    """
-
-    operation: Operation
-    inputs: list[str]
-    shape: tuple[int, ...]
-    origin: "Origin"
-    parameters: dict[str, np.ndarray] = field(default_factory=dict)
-
-
-@dataclass(frozen=True)
-class Origin:
-    """Origin of a layer in an imported file.
-
-    Attributes:
-        name: Name in the file; empty if it has none.
-        tensors: Names of tensors and the transformation of them, by the name of our parameter.
-    """
-
-    name: str = ""
-    tensors: Mapping[str, tuple[tuple[str, ...], str]] = field(default_factory=dict)
-
-
 class Graph:
     """Graph of an imported network.
 
     Attributes:
         layers: Layers by key, in the order of computation.
-        input_affine: Factor and summand that the network applies to its input first.
+        input_affine: Factor and summand of the first value of the input that a layer reads, which
+            the declaration's mean and deviation apply: all layers read the input after it.
     """
 
     def __init__(self, input_shape: tuple[int, ...]) -> None:
         self.input_shape = input_shape
         self.layers: dict[str, GraphLayer] = {}
         self.input_affine: Affine | None = None
-        self._reads_raw = False
+        self._reads_input = False
         self._bytes = 0
         self._constants: list[tuple[str, Affine, str]] = []
 
@@ -115,7 +96,16 @@ class Graph:
         Raises:
             LayerError: It does not fit what it reads.
         """
-        settled = [self.settled(value) for value in read]
+        return self._added(operation, [self.settled(one) for one in read], parameters, origin)
+
+    def _added(
+        self,
+        operation: Operation,
+        settled: list[Value],
+        parameters: dict[str, np.ndarray] | None = None,
+        origin: Origin | None = None,
+    ) -> str:
+        """Add a layer that reads the outputs of other layers as they are."""
         sources = [Source(value.layer, self.shape(value), None) for value in settled]
         shape = bounded(output_of(operation, sources)[0])
         key = f"{len(self.layers)}"
@@ -138,46 +128,54 @@ class Graph:
         if any(value.padding):
             msg = "padding can be declared only before a convolution or a pool"
             raise ConversionError(msg)
+        if value.layer == INPUT:
+            self._read_input(value.affine)
+        value = self._remaining(value)
         if value.affine is None:
-            self._reads_raw |= value.layer == INPUT
             return value
-        if value.layer == INPUT and self._settle_input(value.affine):
-            return replace(value, affine=None)
-        return replace(value, layer=self._affine_layer(value), affine=None)
+        return replace(value, layer=self._affine_layer(value, value.affine), affine=None)
 
-    def _settle_input(self, affine: Affine) -> bool:
-        """Keep the factor and summand of the imported input; return whether that was possible."""
-        if self.input_affine is None and not self._reads_raw and len(self.input_shape) == 3:  # noqa: PLR2004
-            if not (affine.scale > 0).all():
-                return False
+    def _read_input(self, affine: Affine | None) -> None:
+        """Move the factor and summand of an imported image that is read first into its mean."""
+        is_image = len(self.input_shape) == 3  # noqa: PLR2004
+        if not self._reads_input and is_image and affine and (affine.scale > 0).all():
             self.input_affine = affine
-            return True
-        known = self.input_affine
-        return known is not None and all(map(np.array_equal, known, affine))
+        self._reads_input = True
 
-    def _affine_layer(self, value: Value) -> str:
+    def _remaining(self, value: Value) -> Value:
+        """Return an imported value with what is left to compute of its factor and summand."""
+        known = self.input_affine
+        if value.layer != INPUT or known is None:
+            return value
+        affine = value.affine or IDENTITY
+        scale = affine.scale / known.scale
+        return replace(value, affine=simplified(scale, affine.shift - scale * known.shift))
+
+    def _affine_layer(self, value: Value, affine: Affine) -> str:
         """Return the normalisation of mean 0 and variance 1 for a factor and a summand."""
-        affine = value.affine or Affine(np.ones(()), np.zeros(()))
-        found = self.constant_layer(value)
+        found = self._constant_layer(value)
         if found is not None:
             return found
         channels = self.shape(value)[-1:]
         scale, shift = (np.broadcast_to(one, channels) for one in affine)
         statistics = {"mean": np.zeros(channels), "var": np.ones(channels)}
-        bare = replace(value, affine=None)
-        key = self.add(
-            Norm("batch", NO_EPSILON), [bare], {"scale": scale, "bias": shift, **statistics}
-        )
+        parameters = {"scale": scale, "bias": shift, **statistics}
+        key = self._added(Norm("batch", NO_EPSILON), [replace(value, affine=None)], parameters)
         self._constants.append((value.layer, affine, key))
         return key
 
-    def constant_layer(self, value: Value) -> str | None:
-        """Return the layer that computes an imported value's factor and summand; None if none."""
+    def _constant_layer(self, value: Value) -> str | None:
+        """Return the normalisation for a factor and a summand that was added before, if any."""
         for layer, affine, key in self._constants:
             is_same = value.affine and all(map(np.array_equal, affine, value.affine))
             if layer == value.layer and is_same:
                 return key
         return None
+
+    def computing_layer(self, value: Value) -> str | None:
+        """Return the layer that computes an imported value whole; None if there is none yet."""
+        value = self._remaining(value)
+        return value.layer if value.affine is None else self._constant_layer(value)
 
     def scaled(self, value: Value, scale: np.ndarray, shift: np.ndarray) -> Value:
         """Return an imported value times a factor plus a summand, of each channel or of all."""
@@ -186,11 +184,9 @@ class Graph:
             raise ConversionError(msg)
         if value.rows is not None:
             scale, shift = (one[value.rows] if one.ndim else one for one in (scale, shift))
-        before = value.affine or Affine(np.ones(()), np.zeros(()))
-        whole = before.scale * scale, before.shift * scale + shift
-        affine = Affine(*map(np.asarray, whole))
-        is_identity = np.allclose(affine.scale, 1, rtol=0, atol=1e-7) and not affine.shift.any()
-        return replace(value, affine=None if is_identity else affine)
+        before = value.affine or IDENTITY
+        affine = simplified(before.scale * scale, before.shift * scale + shift)
+        return replace(value, affine=affine)
 
     def computed(self, key: str, like: Value, axes: tuple[Axis, ...] | None = None) -> Value:
         """Return the value of a new layer of the imported graph."""
@@ -303,7 +299,6 @@ class Graph:
         ):
             msg = "a part of maps as a vector cannot be declared"
             raise ConversionError(msg)
-        value = self.settled(value)
         key = self.add(Flatten(), [value])
         indices = np.arange(prod(shape)).reshape([factor.size for factor in factors])
         places = [labels.index(label) for label in "HWC" if label in labels]

@@ -9,7 +9,8 @@ import numpy as np
 
 from models.declaration.operations import LayerError
 from models.importers.errors import ConversionError, printable
-from models.importers.graph import Graph, Origin
+from models.importers.graph import Graph
+from models.importers.graph_layer import Origin
 from models.importers.imported import Imported
 from models.importers.keras_file import KerasFile, container_names, read_keras
 from models.importers.limits import check_count

@@ -10,7 +10,7 @@ from models.declaration.operations import Activation
 from models.importers.errors import ConversionError
 from models.importers.graph import Graph
 from models.importers.onnx_file import OnnxNode
-from models.importers.values import Affine, Value
+from models.importers.values import IDENTITY, Value
 
 SIMPLE = {
     "Relu": "relu",
@@ -109,7 +109,7 @@ def _softmax(reader: Any, node: OnnxNode, inputs: list[Any]) -> Sequence[Value]:
 
 def _erf(reader: Any, _: OnnxNode, inputs: list[Any]) -> Sequence[Value]:
     value = inputs[0]
-    affine = value.affine or Affine(np.ones(()), np.zeros(()))
+    affine = value.affine or IDENTITY
     if not np.allclose(affine.scale, np.sqrt(0.5), rtol=1e-5) or affine.shift.any():
         msg = "erf is known as a part of GELU only"
         raise ConversionError(msg)
@@ -127,38 +127,38 @@ def product(graph: Graph, first: Value, second: Value) -> Value:
         found = graph.operation(factor)
         if not isinstance(found, Activation):
             continue
-        affine = factor.affine or Affine(np.ones(()), np.zeros(()))
+        affine = factor.affine or IDENTITY
         read = graph.layers[factor.layer].inputs[0]
         if found.function == ERF and read == value.layer and (affine.scale == affine.shift).all():
             return _scaled(graph, value, "gelu", np.asarray(2 * affine.scale))
         if affine.shift.any():
             continue
-        key = graph.constant_layer(value)
-        whole = value if key is None else _bare(value, key)
-        if whole.affine is None and found.function in PARTS and read == whole.layer:
-            return _scaled(graph, whole, PARTS[found.function], affine.scale)
-        if found.function == "tanh" and _is_softplus(graph, read, whole):
-            return _scaled(graph, whole, "mish", affine.scale)
+        key = graph.computing_layer(value)
+        function = PARTS.get(found.function) if read == key else None
+        if found.function == "tanh" and _is_softplus(graph, read, key):
+            function = "mish"
+        if function is not None:
+            return graph.scaled(graph.activation(value, function), affine.scale, np.asarray(0.0))
     msg = "the product of two computed values cannot be declared, except in silu, mish and gelu"
     raise ConversionError(msg)
 
 
-def _is_softplus(graph: Graph, key: str, value: Value) -> bool:
-    """Return whether a layer of an ONNX graph is the softplus of a value."""
+def _is_softplus(graph: Graph, key: str, read: str | None) -> bool:
+    """Return whether a layer of an ONNX graph is the softplus of another."""
     layer = graph.layers.get(key)
-    if layer is None or value.affine is not None:
-        return False
-    return layer.operation == Activation("softplus") and layer.inputs[0] == value.layer
+    return (
+        layer is not None and layer.operation == Activation("softplus") and layer.inputs == [read]
+    )
 
 
-def _bare(value: Value, layer: str | None = None) -> Value:
-    """Return an ONNX value without its factor, or that of another layer of the same axes."""
-    return replace(value, layer=layer or value.layer, affine=None)
+def _bare(value: Value) -> Value:
+    """Return an ONNX value without its factor and summand."""
+    return replace(value, affine=None)
 
 
 def _scaled(graph: Graph, value: Value, function: str, scale: np.ndarray) -> Value:
     """Return an activation of an ONNX value times a factor, with the value's own factor."""
-    own = value.affine or Affine(np.ones(()), np.zeros(()))
+    own = value.affine or IDENTITY
     if own.shift.any():
         msg = "the product of two computed values cannot be declared"
         raise ConversionError(msg)

@@ -9,7 +9,7 @@ import numpy as np
 
 from models.declaration.declaration import MAX_SIDE
 from models.importers.errors import ConversionError
-from models.importers.graph import Origin
+from models.importers.graph_layer import Origin
 from models.importers.groups import as_float32
 from models.importers.onnx_constants import axes_of, reshape_sizes, slices_of
 from models.importers.onnx_file import OnnxNode

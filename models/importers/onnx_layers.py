@@ -8,7 +8,7 @@ import numpy as np
 
 from models.declaration.operations import Conv, Norm, Padding, Pool, Recurrent
 from models.importers.errors import ConversionError
-from models.importers.graph import Origin
+from models.importers.graph_layer import Origin
 from models.importers.groups import as_float32
 from models.importers.onnx_activations import ACTIVATION_LAYERS
 from models.importers.onnx_arithmetic import ARITHMETIC_LAYERS

@@ -36,6 +36,17 @@ class Affine(NamedTuple):
     shift: np.ndarray
 
 
+IDENTITY = Affine(np.ones(()), np.zeros(()))
+"""Factor and summand of an imported value that change nothing."""
+
+
+def simplified(scale: np.ndarray | np.floating, shift: np.ndarray | np.floating) -> Affine | None:
+    """Return the factor and summand of an imported value; None where they change nothing."""
+    affine = Affine(np.asarray(scale), np.asarray(shift))
+    is_identity = np.allclose(affine.scale, 1, rtol=0, atol=1e-7) and not affine.shift.any()
+    return None if is_identity else affine
+
+
 @dataclass(frozen=True)
 class Value:
     """Value of an imported graph.

@@ -138,6 +138,18 @@ def evaluated(path: Path, given: np.ndarray) -> np.ndarray:
     return ReferenceEvaluator(str(path)).run(None, {"x": given})[0]
 
 
+def assert_values_of_onnx(path: Path, given: np.ndarray) -> None:
+    """Assert that an imported network of images has the values of ONNX's own evaluator."""
+    wanted = evaluated(path, given)
+
+    imported = import_onnx(path, "made")
+
+    image = imported.declaration.input
+    ours = (given[0].transpose(1, 2, 0) - np.array(image.mean)) / np.array(image.std)
+    values = interpret(imported.declaration, imported.parameters, ours)
+    np.testing.assert_allclose(values["logits"], wanted[0], rtol=1e-5, atol=1e-5)
+
+
 def drawn(*shape: int) -> np.ndarray:
     """Return values that a test's constants are."""
     return np.random.default_rng(sum(shape)).normal(0, 0.5, shape).astype(np.float32)
@@ -250,16 +262,7 @@ GRAPHS = {
 @pytest.mark.parametrize("name", GRAPHS)
 def test_graphs_of_other_exporters_have_the_values_of_onnx(tmp_path: Path, name: str) -> None:
     """Constants, transposes, reshapes and padding give the values of ONNX's own evaluator."""
-    path = made(tmp_path, *GRAPHS[name], (1, 3, 4, 4))
-    given = drawn(1, 3, 4, 4)
-    wanted = evaluated(path, given)
-
-    imported = import_onnx(path, "made")
-
-    image = imported.declaration.input
-    ours = (given[0].transpose(1, 2, 0) - np.array(image.mean)) / np.array(image.std)
-    values = interpret(imported.declaration, imported.parameters, ours)
-    np.testing.assert_allclose(values["logits"], wanted[0], rtol=1e-5, atol=1e-5)
+    assert_values_of_onnx(made(tmp_path, *GRAPHS[name], (1, 3, 4, 4)), drawn(1, 3, 4, 4))
 
 
 BROKEN = {
