@@ -71,10 +71,10 @@ def windows(operation: Conv | Pool, axis: int, inputs: int) -> Windows:
             "or same"
         )
         raise LayerError(msg)
-    count = (-(-free // stride) if ceil else free // stride) + 1
-    # As in PyTorch: a last window that would begin beyond the map and its padding is left out.
-    if ceil and (count - 1) * stride >= inputs + before:
-        count -= 1
+    count = free // stride + 1
+    # As in PyTorch: a last window that would begin beyond the map is left out.
+    if ceil and free % stride and count * stride < inputs + before:
+        count += 1
     beyond = (count - 1) * stride + extent - inputs - before
     found = Windows(size, stride, dilation, before, max(after, beyond), count, inputs)
     if isinstance(operation, Pool) and any(first > last for first, last in found.spans):

@@ -2,9 +2,12 @@
 
 from itertools import product
 
+import jax
 import numpy as np
 import pytest
+from jaxtyping import Array, Float
 
+from models.cnn.maps import pool
 from models.declaration.layer_line import parse_line
 from models.declaration.operations import Conv, LayerError, Pool
 from models.windows import Windows, behind, input_field, united, windows
@@ -59,6 +62,31 @@ def test_windows_are_those_that_positions_show(layer: str, padding: str) -> None
     assert compared > 20
 
 
+@pytest.mark.parametrize("padding", [*PADDINGS, "pad 0 3 0 3"])
+@pytest.mark.parametrize("kind", ["max", "avg", "avg countpad"])
+def test_pools_compute_maps_of_the_declared_size(kind: str, padding: str) -> None:
+    """As many windows are computed as the shape of a layer says, or the line is refused."""
+    compared = 0
+    for size, stride, side, last in product((1, 2, 3), (1, 2), (4, 5), ("", "ceil")):
+        line = f"pool {kind} {size}x{size} stride {stride} {padding} {last}"
+        operation = parse_line(line).operation
+        assert isinstance(operation, Pool)
+        try:
+            count = windows(operation, 0, side).count
+        except LayerError:
+            continue
+        compared += 1
+        maps = jax.ShapeDtypeStruct((1, side, side, 1), np.float32)
+        made = jax.eval_shape(lambda maps, one=operation: pool(one, maps, halved), maps)
+        assert made.shape == (1, count, count, 1), (line, side)
+    assert compared > 3
+
+
+def halved(maps: Float[Array, "..."]) -> Float[Array, "..."]:
+    """Maps of half the size, as those of a max pool of 2x2 windows."""
+    return maps[:, ::2, ::2]
+
+
 def test_columns_have_their_own_geometry() -> None:
     """Of two numbers the first is for rows; of four the last two are for columns."""
     line = "conv 1 3x5 stride 1x2 pad 0 1 2 3 dilation 2x1"
@@ -76,6 +104,7 @@ def test_columns_have_their_own_geometry() -> None:
         ),
         ("conv 1 3x3 dilation 4 pad 1", "its windows of 9 rows do not fit into 4 and 2 of padding"),
         ("pool 2x2 pad 2", "a window has padding alone: use less padding"),
+        ("pool 2x2 stride 1 pad 0 2 0 2 ceil", "a window has padding alone: use less padding"),
     ],
 )
 def test_windows_that_do_not_fit_are_refused(line: str, sentence: str) -> None:

@@ -32,8 +32,7 @@ def along(operation: Conv | Pool, axis: int, side: int) -> Along:
 
     `same` gives a window for each stride that begins in the map, padded by as little as that needs,
     half of it at the low end, rounded down. Otherwise windows lie within the map and its padding;
-    with `ceil` one more covers positions that are left, and the last one is left out if it begins
-    beyond the map.
+    with `ceil` one more covers positions that are left, unless it begins beyond the map.
     """
     size, stride = operation.kernel[axis], operation.stride[axis]
     dilation = operation.dilation[axis] if isinstance(operation, Conv) else 1
@@ -47,10 +46,9 @@ def along(operation: Conv | Pool, axis: int, side: int) -> Along:
         msg = "no window fits"
         raise ValueError(msg)
     if isinstance(operation, Pool) and operation.ceil:
-        if starts[-1] + extent < side + after:
-            starts.append(starts[-1] + stride)
-        if starts[-1] >= side:
-            starts.pop()
+        further = starts[-1] + stride
+        if starts[-1] + extent < side + after and further < side:
+            starts.append(further)
     positions = np.array(starts)[:, None] + offsets
     inside = (positions >= 0) & (positions < side)
     return Along(positions, inside, (positions >= -before) & (positions < side + after))
