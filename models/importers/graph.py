@@ -28,7 +28,7 @@ from models.declaration.operations import (
 from models.importers.errors import ConversionError
 from models.importers.graph_layer import GraphLayer, Origin
 from models.importers.limits import bounded, check_bytes
-from models.importers.paddings import simplest
+from models.importers.paddings import whole_padding
 from models.importers.values import (
     IDENTITY,
     INPUT,
@@ -40,7 +40,6 @@ from models.importers.values import (
     simplified,
 )
 from models.layer_shapes import Source, output_of
-from models.windows import windows
 
 NOT_NEGATIVE = {"relu", "relu6", "sigmoid", "hard_sigmoid", "softplus", "exp"}
 """Activations after which padding with zeros changes no maximum of an imported network."""
@@ -248,20 +247,8 @@ class Graph:
         if set(value.labels) - {""} != needed or len(value.axes) != 4:  # noqa: PLR2004
             msg = f"maps of axes N, C, H and W are needed, not {', '.join(value.labels)}"
             raise ConversionError(msg)
-        padding = operation.padding
-        extra, bare = value.padding, replace(value, padding=(0, 0, 0, 0), pads_least=False)
-        sides = self.shape(value)[:2]
-        if any(extra):
-            rows, columns = (
-                windows(operation, axis, side + extra[2 * axis] + extra[2 * axis + 1])
-                for axis, side in enumerate(sides)
-            )
-            own = (rows.before, rows.after, columns.before, columns.after)
-            if padding == "valid":
-                own = (0, 0, 0, 0)
-            total = tuple(first + second for first, second in zip(own, extra, strict=True))
-            padding = (total[0], total[1], total[2], total[3])
-        return bare, simplest(operation, padding, sides)
+        bare = replace(value, padding=(0, 0, 0, 0), pads_least=False)
+        return bare, whole_padding(operation, value.padding, self.shape(value)[:2])
 
     def global_pool(
         self, value: Value, kind: Literal["avg", "max"], origin: Origin, *, keeps_axes: bool
