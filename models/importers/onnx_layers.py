@@ -240,7 +240,7 @@ CELLS: Mapping[str, tuple[Literal["lstm", "gru", "rnn"], str]] = {
 def _recurrent(reader: OnnxReader, node: OnnxNode, inputs: list[Any]) -> Sequence[Value]:
     cell, order = CELLS[node.operator]
     value = _sequence(node, inputs[0])
-    _check_recurrent(node, inputs)
+    _check_recurrent(node, inputs, value.shape[value.axis("T")])
     kernels = _needed(node, inputs, 1)[0].T, _needed(node, inputs, 2)[0].T
     both = _weight(node, inputs, 3)
     biases = (None, None) if both is None else tuple(np.split(both[0], 2))
@@ -276,8 +276,8 @@ def _sequence(node: OnnxNode, given: Any) -> Value:
     return given
 
 
-def _check_recurrent(node: OnnxNode, inputs: list[Any]) -> None:
-    """Refuse recurrent ONNX layers that cannot be declared."""
+def _check_recurrent(node: OnnxNode, inputs: list[Any], steps: int) -> None:
+    """Refuse recurrent ONNX layers that cannot be declared, over a number of steps."""
     attributes = node.attributes
     if attributes.get("direction", "forward") != "forward":
         msg = (
@@ -305,8 +305,9 @@ def _check_recurrent(node: OnnxNode, inputs: list[Any]) -> None:
         if state is not None and state.shape[-1] != units:
             msg = "projected LSTMs (proj_size) cannot be declared"
             raise ConversionError(msg)
-    if len(inputs) > 4 and isinstance(inputs[4], Value):  # noqa: PLR2004
-        msg = "lengths of sequences as an input cannot be declared: every step is read"
+    lengths = inputs[4] if len(inputs) > 4 else None  # noqa: PLR2004
+    if isinstance(lengths, Value) or (lengths is not None and (lengths != steps).any()):
+        msg = "lengths of sequences cannot be declared, only those of all steps: every step is read"
         raise ConversionError(msg)
 
 

@@ -320,20 +320,30 @@ def test_graphs_that_cannot_be_declared_get_a_sentence(tmp_path: Path, name: str
         import_onnx(path, "made")
 
 
-def sequence(tmp_path: Path, attributes: dict, states: list[str], output: str) -> Path:
-    """Write an ONNX file of one LSTM over sequences, of which one output is the network's."""
+def sequence(tmp_path: Path, attributes: dict, others: list[str], output: str) -> Path:
+    """Write an ONNX file of one LSTM over five steps, of which one output is the network's.
+
+    Its other inputs are the lengths of sequences and initial states.
+    """
     names = [name if name == output else "" for name in ("every", "hidden", "cell")]
-    nodes = [("LSTM", ["x", "w", "u", "", "", *states], names, {"hidden_size": 2} | attributes)]
+    nodes = [("LSTM", ["x", "w", "u", "", *others], names, {"hidden_size": 2} | attributes)]
     nodes.append(("Identity", [output], ["y"]))
     constants = {"w": drawn(1, 8, 3), "u": drawn(1, 8, 2), "ones": np.ones((1, 1, 2), np.float32)}
     constants["wide"] = np.zeros((1, 1, 4), np.float32)
+    constants |= {"two": np.array([2], np.int32), "five": np.array([5], np.int32)}
     return made(tmp_path, nodes, constants, (5, 1, 3))
 
 
 CELLS = {
     "cell state": ({}, [], "cell", "reads output 2 of LSTM, which cannot be declared"),
-    "initial state": ({}, ["ones"], "hidden", "its initial state must be zeros"),
-    "projection": ({}, ["", "wide"], "hidden", "projected LSTMs (proj_size) cannot be declared"),
+    "initial state": ({}, ["", "ones"], "hidden", "its initial state must be zeros"),
+    "projection": (
+        {},
+        ["", "", "wide"],
+        "hidden",
+        "projected LSTMs (proj_size) cannot be declared",
+    ),
+    "lengths": ({}, ["two"], "hidden", "lengths of sequences cannot be declared, only those of"),
     "reverse": ({"direction": "reverse"}, [], "hidden", "bidirectional and reverse layers"),
     "activation": (
         {"activations": ["Sigmoid", "Relu", "Tanh"]},
@@ -348,15 +358,16 @@ CELLS = {
 @pytest.mark.parametrize("name", CELLS)
 def test_cells_that_cannot_be_declared_get_a_sentence(tmp_path: Path, name: str) -> None:
     """Every variant of a recurrent layer that no line says is refused with its reason."""
-    attributes, states, output, reason = CELLS[name]
+    attributes, others, output, reason = CELLS[name]
 
     with pytest.raises(ConversionError, match=re.escape(reason)):
-        import_onnx(sequence(tmp_path, attributes, states, output), "made")
+        import_onnx(sequence(tmp_path, attributes, others, output), "made")
 
 
-def test_the_last_hidden_values_of_a_cell_are_read(tmp_path: Path) -> None:
-    """The second output of an LSTM, of sequences with steps first, is the last step's."""
-    path = sequence(tmp_path, {}, [], "hidden")
+@pytest.mark.parametrize("others", [[], ["five"]])
+def test_the_last_hidden_values_of_a_cell_are_read(tmp_path: Path, others: list[str]) -> None:
+    """The second output of an LSTM, of sequences with steps first, is the last of all steps."""
+    path = sequence(tmp_path, {}, others, "hidden")
     given = drawn(5, 1, 3)
     wanted = ReferenceEvaluator(str(path)).run(None, {"x": given})[0]
 
