@@ -25,6 +25,7 @@ from models.importers.recurrent import (
     sources,
     transformation_of,
 )
+from models.importers.values import joined_rows
 
 NORM_NAMES = {
     "scale": ("scale", "gamma", "weight"),
@@ -52,6 +53,9 @@ def channel_first_orders(architecture: Architecture) -> Orders:
 
     Our flatten has the order row, column, channel; that of PyTorch channel, row, column. Later
     layers keep it up to the next dense layer.
+
+    Raises:
+        ConversionError: Vectors of different orders are added.
     """
     orders: dict[str, np.ndarray | None] = {}
     shapes: dict[str, tuple[int, ...]] = {node.name: node.shape for node in architecture.nodes}
@@ -65,27 +69,15 @@ def channel_first_orders(architecture: Architecture) -> Orders:
                 rows, columns, channels = shapes[node.inputs[0]]
                 indices = np.arange(rows * columns * channels)
                 first = indices.reshape(channels, rows, columns).transpose(1, 2, 0).reshape(-1)
-                orders[node.name] = first
+                orders[node.name] = None if np.array_equal(first, indices) else first
             case Activation() | Dropout() | Norm():
                 orders[node.name] = inner[0]
-            case Merge("add"):
-                orders[node.name] = inner[0]
-            case Merge() if any(one is not None for one in inner):
-                orders[node.name] = _joined(inner, [shapes[name][-1] for name in node.inputs])
+            case Merge(kind) if any(one is not None for one in inner):
+                sizes = [shapes[name][-1] for name in node.inputs]
+                orders[node.name] = joined_rows(inner, sizes, kind)
             case _:
                 orders[node.name] = None
     return orders
-
-
-def _joined(orders: list[np.ndarray | None], sizes: list[int]) -> np.ndarray:
-    """Return the order of several vectors of an imported network, one after another."""
-    starts = np.cumsum([0, *sizes[:-1]])
-    return np.concatenate(
-        [
-            start + (np.arange(size) if order is None else order)
-            for order, size, start in zip(orders, sizes, starts, strict=True)
-        ]
-    )
 
 
 def fit(

@@ -352,7 +352,8 @@ class Graph:
             found = dict.fromkeys(" x ".join(value.labels) for value in values)
             msg = f"merged values must have equal axes, not {' and '.join(found)}"
             raise ConversionError(msg)
-        rows = joined_rows(values, [self.shape(value)[-1] for value in values], kind)
+        sizes = [self.shape(value)[-1] for value in values]
+        rows = joined_rows([value.rows for value in values], sizes, kind)
         key = self.add(Merge(kind, ()), values, None, Origin(name))
         axes = tuple(
             (Factor("C", self.layers[key].shape[-1]),) if label == "C" else axis

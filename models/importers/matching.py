@@ -98,7 +98,9 @@ class _Matching:
 
     def __init__(self, architecture: Architecture, groups: list[Group]) -> None:
         self.architecture = architecture
-        self.orders: Orders = channel_first_orders(architecture)
+        # Flax and Keras have kernels, and our order of values after a flatten.
+        is_torch = any("weight" in group.tensors for group in groups)
+        self.orders: Orders = channel_first_orders(architecture) if is_torch else {}
         self.shapes: dict[str, dict[str, tuple[int, ...]]] = {}
         for name, shape in architecture.parameters.items():
             layer, parameter = name.split(".", 1)

@@ -159,13 +159,19 @@ def _grouped(axes: Iterable[Axis], sizes: list[int]) -> Iterable[Axis]:
         yield tuple(taken)
 
 
-def joined_rows(values: list[Value], sizes: list[int], kind: str) -> np.ndarray | None:
-    """Return the order of merged vectors of an imported file; None where it is ours."""
-    if all(value.rows is None for value in values):
+def joined_rows(
+    orders: Sequence[np.ndarray | None], sizes: Sequence[int], kind: str
+) -> np.ndarray | None:
+    """Return the order of merged vectors of an imported file; None where it is ours.
+
+    Raises:
+        ConversionError: Vectors of different orders are added.
+    """
+    if all(order is None for order in orders):
         return None
     rows = [
-        np.arange(size) if value.rows is None else value.rows
-        for value, size in zip(values, sizes, strict=True)
+        np.arange(size) if order is None else order
+        for order, size in zip(orders, sizes, strict=True)
     ]
     if kind == "concat":
         starts = np.cumsum([0, *sizes[:-1]])

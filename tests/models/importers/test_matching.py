@@ -167,6 +167,44 @@ def test_rows_after_a_flatten_follow_norms_and_branches() -> None:
     np.testing.assert_allclose(values["logits"], wanted, rtol=1e-5)
 
 
+MERGED = "conv 2, flatten, dense 32, add flatten1, dense 4"
+
+
+def test_a_sum_of_vectors_of_different_orders_is_refused() -> None:
+    """Values of a dense layer of PyTorch and of a flattened map have two orders."""
+    given = {
+        "conv.weight": conv(2, 1),
+        "one.weight": RANDOM.normal(0, 1, (32, 32)).astype(np.float32),
+        "two.weight": RANDOM.normal(0, 1, (4, 32)).astype(np.float32),
+    }
+    architecture = derive(declared("image = [4, 4, 1]", 4, MERGED))
+
+    with pytest.raises(
+        ConversionError, match="vectors of different orders are added, which cannot"
+    ):
+        match_tensors(architecture, given)
+
+
+def test_a_sum_is_as_declared_where_orders_are_equal() -> None:
+    """Flax flattens as we do, and maps of one channel have one order."""
+    flax = {
+        "conv.kernel": conv(2, 1).transpose(2, 3, 1, 0),
+        "one.kernel": RANDOM.normal(0, 1, (32, 32)).astype(np.float32),
+        "two.kernel": RANDOM.normal(0, 1, (32, 4)).astype(np.float32),
+    }
+    found = match_tensors(derive(declared("image = [4, 4, 1]", 4, MERGED)), flax)
+    np.testing.assert_array_equal(found.parameters["dense1.kernel"], flax["one.kernel"])
+
+    torch = {
+        "conv.weight": conv(1, 1),
+        "one.weight": RANDOM.normal(0, 1, (16, 16)).astype(np.float32),
+        "two.weight": RANDOM.normal(0, 1, (4, 16)).astype(np.float32),
+    }
+    layers = "conv 1, flatten, dense 16, add flatten1, dense 4"
+    found = match_tensors(derive(declared("image = [4, 4, 1]", 4, layers)), torch)
+    np.testing.assert_array_equal(found.parameters["dense1.kernel"], torch["one.weight"].T)
+
+
 def test_a_normalisation_is_found_next_to_its_convolution() -> None:
     """In a container it follows the convolution; elsewhere it has the convolution's number."""
     lines = "stem: conv 4 nobias, norm, relu, conv2: conv 4 1x1 nobias, relu, norm, "
