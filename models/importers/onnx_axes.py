@@ -27,6 +27,47 @@ def _same(_: Any, __: OnnxNode, inputs: list[Any]) -> Sequence[Value]:
     return [inputs[0]]
 
 
+def _cast(reader: Any, node: OnnxNode, inputs: list[Any]) -> Sequence[Value]:
+    return [_kept(reader, inputs[0], int(node.attributes["to"]))]
+
+
+def _cast_like(reader: Any, _: OnnxNode, inputs: list[Any]) -> Sequence[Value]:
+    from onnx import TensorProto, helper  # noqa: PLC0415 - an optional requirement
+
+    value, like = inputs
+    if not isinstance(like, Value):
+        return [_kept(reader, value, helper.np_dtype_to_tensor_dtype(like.dtype))]
+    # All values are floating-point, except those of an input of whole numbers.
+    is_whole = _is_whole(reader, like)
+    return [_kept(reader, value, TensorProto.INT64 if is_whole else TensorProto.FLOAT)]
+
+
+def _kept(reader: Any, value: Any, target: int) -> Any:
+    """Return a value of an ONNX graph that is cast to a type that has its numbers.
+
+    Raises:
+        ConversionError: The type has no others than whole numbers, or no numbers.
+    """
+    from onnx import TensorProto as Types  # noqa: PLC0415 - its types alone are meant
+
+    floats = {Types.FLOAT, Types.DOUBLE, Types.FLOAT16, Types.BFLOAT16}
+    wholes = {Types.INT32, Types.INT64, Types.UINT32, Types.UINT64}
+    if target in floats or (target in wholes and _is_whole(reader, value)):
+        return value
+    msg = (
+        f"a cast of values to {Types.DataType.Name(target)} cannot be declared, only to "
+        "floating-point numbers"
+    )
+    raise ConversionError(msg)
+
+
+def _is_whole(reader: Any, value: Any) -> bool:
+    """Return whether a value of an ONNX graph is of whole numbers, as the symbols of its input."""
+    if isinstance(value, Value):
+        return bool(value.layer == INPUT and value.affine is None and reader.file.input.is_symbols)
+    return bool((value == np.trunc(value)).all())
+
+
 def _dropout(reader: Any, node: OnnxNode, inputs: list[Any]) -> Sequence[Value]:
     ratio = inputs[1] if len(inputs) > 1 else node.attributes.get("ratio", 0.5)
     rate = float(np.asarray(0.5 if ratio is None else ratio).reshape(-1)[0])
@@ -190,8 +231,8 @@ def check_padding(*sizes: int) -> None:
 
 AXES_LAYERS: Mapping[str, Any] = {
     "Identity": _same,
-    "Cast": _same,
-    "CastLike": _same,
+    "Cast": _cast,
+    "CastLike": _cast_like,
     "Dropout": _dropout,
     "Reshape": _reshape,
     "Flatten": _flatten,

@@ -4,7 +4,9 @@ import re
 from pathlib import Path
 
 import numpy as np
+import onnx
 import pytest
+from onnx import TensorProto, helper, numpy_helper
 
 from models.importers.errors import ConversionError
 from models.importers.onnx_reader import import_onnx
@@ -19,6 +21,7 @@ CONSTANTS = {
     "l": drawn(5, 3, 3, 3) + 1,
     "w": drawn(5, 4),
 }
+WHOLE = {"v": drawn(48, 4), "one": np.array([1]), "half": np.float32(0.5)}
 PADS = {"pads": [1, 1, 1, 1]}
 END = [
     ("Relu", ["a"], ["r"]),
@@ -87,6 +90,65 @@ def test_constants_that_are_equal_are_the_mean_of_all_branches(tmp_path: Path) -
 
     assert_values_of_onnx(path, drawn(*IMAGE))
     assert "norm" not in import_onnx(path, "made").text
+
+
+CASTS = {
+    "to whole numbers": [("Cast", ["x"], ["i"], {"to": TensorProto.INT64})],
+    "to truth values": [("Cast", ["x"], ["i"], {"to": TensorProto.BOOL})],
+    "to small numbers": [("Cast", ["x"], ["i"], {"to": TensorProto.FLOAT8E5M2})],
+    "to the type of whole numbers": [("CastLike", ["x", "one"], ["i"])],
+}
+
+
+@pytest.mark.parametrize("name", CASTS)
+def test_casts_that_change_values_are_refused(tmp_path: Path, name: str) -> None:
+    """Numbers that are cut off cannot be declared."""
+    nodes = [*CASTS[name], ("Cast", ["i"], ["c"], {"to": 1}), ("Flatten", ["c"], ["f"])]
+    path = made(tmp_path, [*nodes, ("MatMul", ["f", "v"], ["y"])], WHOLE, IMAGE)
+
+    with pytest.raises(ConversionError, match="a cast of values to [A-Z0-9]+ cannot be declared"):
+        import_onnx(path, "made")
+
+
+def test_casts_that_keep_values_are_read(tmp_path: Path) -> None:
+    """A cast to floating-point numbers or to the type of other values changes nothing."""
+    nodes = [
+        ("Cast", ["x"], ["c"], {"to": TensorProto.DOUBLE}),
+        ("Cast", ["c"], ["d"], {"to": TensorProto.FLOAT}),
+        ("CastLike", ["d", "x"], ["e"]),
+        ("CastLike", ["half", "e"], ["h"]),
+        ("Mul", ["e", "h"], ["g"]),
+        ("Flatten", ["g"], ["f"]),
+        ("MatMul", ["f", "v"], ["y"]),
+    ]
+
+    assert_values_of_onnx(made(tmp_path, nodes, WHOLE, IMAGE), drawn(*IMAGE))
+
+
+@pytest.mark.parametrize("target", [TensorProto.INT32, TensorProto.BOOL])
+def test_symbols_may_be_cast_to_whole_numbers(tmp_path: Path, target: int) -> None:
+    """Symbols are the same in any type of whole numbers, and no truth values."""
+    nodes = [
+        helper.make_node("Cast", ["x"], ["s"], to=target),
+        helper.make_node("Cast", ["s"], ["i"], to=TensorProto.INT64),
+        helper.make_node("Gather", ["table", "i"], ["e"]),
+        helper.make_node("LSTM", ["e", "w", "u"], ["", "y"], hidden_size=2, layout=1),
+    ]
+    constants = {"table": drawn(4, 3), "w": drawn(1, 8, 3), "u": drawn(1, 8, 2)}
+    graph = helper.make_graph(
+        nodes,
+        "graph",
+        [helper.make_tensor_value_info("x", TensorProto.INT64, (1, 5))],
+        [helper.make_tensor_value_info("y", TensorProto.FLOAT, None)],
+        [numpy_helper.from_array(value, key) for key, value in constants.items()],
+    )
+    onnx.save(helper.make_model(graph), tmp_path / "made.onnx")
+
+    if target == TensorProto.BOOL:
+        with pytest.raises(ConversionError, match="a cast of values to BOOL cannot be declared"):
+            import_onnx(tmp_path / "made.onnx", "made")
+    else:
+        assert "embed 3" in import_onnx(tmp_path / "made.onnx", "made").text
 
 
 SILU = [
