@@ -212,9 +212,13 @@ def _orbax(path: Path) -> Tensors:
 
 
 def _stated(leaf: Any) -> np.ndarray:
-    """Return an array of the shape and type that an Orbax checkpoint states, without memory."""
+    """Return an array of the shape and type that an Orbax checkpoint states, without memory.
+
+    A chunk is unpacked whole, also where it is larger than its array, whose size is that then.
+    """
     zero = np.zeros((), getattr(leaf, "dtype", None))
-    return np.broadcast_to(zero, getattr(leaf, "shape", None) or (1,))
+    chunk = getattr(getattr(leaf, "storage", None), "chunk_shape", None) or ()
+    return np.broadcast_to(zero, max(getattr(leaf, "shape", None) or (1,), chunk, key=prod))
 
 
 def flat(tree: Any, leaf: Callable[[Any], np.ndarray] = np.asarray, prefix: str = "") -> Tensors:

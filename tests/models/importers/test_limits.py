@@ -89,6 +89,40 @@ def test_a_model_of_many_empty_nodes_is_refused_before_it_is_parsed(
             read_onnx(path)
 
 
+def packed(number: int, content: bytes) -> bytes:
+    """Return a field of a protobuf file that packs numbers, of at most 16,383 bytes."""
+    return bytes([number << 3 | 2, len(content) % 128 | 128, len(content) // 128]) + content
+
+
+MEMORY, COUNT = "tensors of the file have more than 0 MiB", "the file has more than 1,000 parts"
+NUMBERS = {
+    "int64 of a tensor": (packed(7, b"\x03" * 3000), onnx.TensorProto, MEMORY),
+    "int32 of a tensor": (packed(5, b"\x03" * 5000), onnx.TensorProto, MEMORY),
+    "float of a tensor": (packed(4, bytes(4 * 2000)) * 3, onnx.TensorProto, MEMORY),
+    "int64 of an attribute": (packed(8, b"\x03" * 2000), onnx.AttributeProto, COUNT),
+    "float of an attribute": (packed(7, bytes(4 * 2000)), onnx.AttributeProto, COUNT),
+}
+
+
+@pytest.mark.parametrize("name", NUMBERS)
+def test_numbers_that_a_file_packs_are_counted(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    """An int64 of one byte in a file takes eight in memory, and one of an attribute an object."""
+    content, message, reason = NUMBERS[name]
+    protobuf_parts.check_parts(content, message.DESCRIPTOR)
+    monkeypatch.setattr(limits, "MAX_FILE", 2**14)
+    monkeypatch.setattr(protobuf_parts, "MAX_PARTS", 1000)
+
+    with pytest.raises(ConversionError, match=reason):
+        protobuf_parts.check_parts(content, message.DESCRIPTOR)
+
+
+def test_numbers_of_several_bytes_are_counted_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """An int64 of two bytes in a file takes eight in memory, not sixteen."""
+    monkeypatch.setattr(limits, "MAX_FILE", 2**14)
+
+    protobuf_parts.check_parts(packed(7, b"\xff\x03" * 2000), onnx.TensorProto.DESCRIPTOR)
+
+
 def chain(operator: str, constant: str, **attributes: float) -> list:
     """Return eight ONNX nodes from `c0` to `c8`, each with the one before and a constant."""
     return [

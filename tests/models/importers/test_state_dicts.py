@@ -201,6 +201,19 @@ def test_values_that_an_orbax_checkpoint_states_are_counted(
         read_tensors(tmp_path / "mine")
 
 
+@pytest.mark.filterwarnings("ignore")
+def test_chunks_that_an_orbax_checkpoint_states_are_counted(tmp_path: Path) -> None:
+    """A chunk that is larger than its array would be unpacked whole."""
+    with checkpoint.PyTreeCheckpointer(use_ocdbt=False) as checkpointer:
+        checkpointer.save(tmp_path / "mine", {"a": np.zeros(5, "f4")})
+    assert list(read_tensors(tmp_path / "mine")) == ["a"]
+    file = tmp_path / "mine" / "a" / ".zarray"
+    file.write_text(json.dumps(json.loads(file.read_text()) | {"chunks": [10**9]}))
+
+    with pytest.raises(ConversionError, match="a has 1,000,000,000 values; at most 20,000,000 are"):
+        read_tensors(tmp_path / "mine")
+
+
 def test_names_of_wrappers_are_ignored(tmp_path: Path) -> None:
     """Prefixes of DataParallel, compile and Lightning do not hinder a match by name."""
     tensors = load_file(GOLDEN / "skip.safetensors")
