@@ -16,7 +16,7 @@ from models.importers.errors import ConversionError
 from models.importers.graph import NO_EPSILON, Graph
 from models.importers.graph_layer import GraphLayer, Origin
 from models.importers.matching import Match
-from models.importers.values import INPUT, Value
+from models.importers.values import INPUT, Value, check_answers
 from models.layer_shapes import NAMES
 
 NAME_LENGTH = 32
@@ -59,6 +59,7 @@ def _last_layer(graph: Graph, output: Value) -> str:
     if output.layer == INPUT or extra:
         msg = "the network computes nothing that a declaration can say"
         raise ConversionError(msg)
+    check_answers(output.rows)
     shape = graph.shape(output)
     if len(shape) == 1:
         return output.layer

@@ -25,7 +25,7 @@ from models.importers.recurrent import (
     sources,
     transformation_of,
 )
-from models.importers.values import joined_rows
+from models.importers.values import check_answers, joined_rows
 
 NORM_NAMES = {
     "scale": ("scale", "gamma", "weight"),
@@ -55,7 +55,7 @@ def channel_first_orders(architecture: Architecture) -> Orders:
     layers keep it up to the next dense layer.
 
     Raises:
-        ConversionError: Vectors of different orders are added.
+        ConversionError: Vectors of different orders are added, or the answers have such an order.
     """
     orders: dict[str, np.ndarray | None] = {}
     shapes: dict[str, tuple[int, ...]] = {node.name: node.shape for node in architecture.nodes}
@@ -77,6 +77,7 @@ def channel_first_orders(architecture: Architecture) -> Orders:
                 orders[node.name] = joined_rows(inner, sizes, kind)
             case _:
                 orders[node.name] = None
+    check_answers(orders[architecture.nodes[-1].name])
     return orders
 
 

@@ -159,6 +159,23 @@ def _grouped(axes: Iterable[Axis], sizes: list[int]) -> Iterable[Axis]:
         yield tuple(taken)
 
 
+def check_answers(order: np.ndarray | None) -> None:
+    """Check that the answers of an imported network are in our order.
+
+    Args:
+        order: Index in the file's vector of each of our answers; None where it is ours.
+
+    Raises:
+        ConversionError: They are flattened maps, which the file has in another order.
+    """
+    if order is not None:
+        msg = (
+            "the answers are flattened maps in another order than ours, which cannot be declared: "
+            "end with a dense layer"
+        )
+        raise ConversionError(msg)
+
+
 def joined_rows(
     orders: Sequence[np.ndarray | None], sizes: Sequence[int], kind: str
 ) -> np.ndarray | None:

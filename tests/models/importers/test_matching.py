@@ -185,6 +185,17 @@ def test_a_sum_of_vectors_of_different_orders_is_refused() -> None:
         match_tensors(architecture, given)
 
 
+def test_answers_that_are_flattened_maps_are_refused() -> None:
+    """PyTorch has them in the order channel, row, column; of one channel both orders are one."""
+    architecture = derive(declared("image = [2, 2, 1]", 8, "conv 2, flatten"))
+    with pytest.raises(ConversionError, match="the answers are flattened maps in another order"):
+        match_tensors(architecture, {"conv.weight": conv(2, 1), "conv.bias": np.zeros(2, "f4")})
+
+    architecture = derive(declared("image = [2, 2, 1]", 4, "conv 1, flatten"))
+    given = {"conv.weight": conv(1, 1), "conv.bias": np.zeros(1, "f4")}
+    assert set(match_tensors(architecture, given).parameters) == {"conv1.kernel", "conv1.bias"}
+
+
 def test_a_sum_is_as_declared_where_orders_are_equal() -> None:
     """Flax flattens as we do, and maps of one channel have one order."""
     flax = {

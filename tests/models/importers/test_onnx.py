@@ -282,6 +282,11 @@ BROKEN = {
         {"k": drawn(4, 3, 2, 2)},
         "the output is maps of shape (3, 3, 4)",
     ),
+    "output of flattened maps": (
+        [("Conv", ["x", "k"], ["c"]), ("Flatten", ["c"], ["f"]), ("Add", ["f", "t"], ["y"])],
+        {"k": drawn(4, 3, 2, 2), "t": drawn(36)},
+        "the answers are flattened maps in another order than ours",
+    ),
     "squeeze and excitation": (
         [("Relu", ["x"], ["r"]), ("Mul", ["x", "r"], ["y"])],
         {},
