@@ -1,6 +1,9 @@
 """Name of a network: that of its folder, and the first part of its paths."""
 
-from models.declaration.declaration import MODEL_NAME
+import re
+
+MODEL_NAME = re.compile(r"[a-z][a-z0-9-]{0,31}")
+"""Form of the name of a network."""
 
 RESERVED_NAMES = frozenset(
     {

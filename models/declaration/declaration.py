@@ -61,9 +61,6 @@ REFERENCE_LINE = re.compile(
 )
 """Line of a declaration's text that names its reference."""
 
-MODEL_NAME = re.compile(r"[a-z][a-z0-9-]{0,31}")
-"""Name of a network: that of its folder, and the first part of its paths."""
-
 
 @dataclass(frozen=True)
 class ImageSpec:
@@ -154,7 +151,7 @@ class Declaration:
 
     @cached_property
     def digest(self) -> str:
-        """SHA-256 of what the values of the layers depend on besides weights: input and layers."""
+        """SHA-256 of the declared input and layers, on which values depend besides the weights."""
         layers = [" ".join(one.text.split()) for one in self.layers]
         stated = json.dumps({"input": asdict(self.input), "layers": layers}, sort_keys=True)
         return hashlib.sha256(stated.encode()).hexdigest()

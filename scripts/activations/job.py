@@ -122,7 +122,7 @@ class OpenJob:
         return Shard(number, first, self._computer.shard(number, report), metadata)
 
     def _metadata(self, first: int, last: int) -> dict[str, Any]:
-        """Return what is stored beside some rows: the network, and names of their pictures."""
+        """Return the metadata of a shard: facts of the network, and names of its pictures."""
         names = self.inputs.names[first:last]
         facts = {key: self.plan.facts[key] for key in FACTS}
         return facts | ({"names": list(names)} if names else {})

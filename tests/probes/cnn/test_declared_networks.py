@@ -101,21 +101,6 @@ def test_the_arithmetic_adds_up_to_the_value(name: str) -> None:
                 assert told["steps"][0] == np.float32(told["value"])
 
 
-@pytest.mark.parametrize("pool", ["", "countpad", "ceil", "ceil countpad", "ceil pad 1 countpad"])
-def test_a_mean_divides_by_what_the_network_counts(pool: str) -> None:
-    """In every window of a map with odd sides, of which the last may be partly outside."""
-    net = Network(f"""
-classes = ["a", "b"]
-input = {{ image = [5, 7, 1], prepare = "none" }}
-layers = ["pool avg 2x2 {pool}", "flatten", "dense 2"]
-""")
-    rows, columns, _ = net.architecture.layers["pool1"].shape
-    for y, x in np.ndindex(rows, columns):
-        told = net.shown("pixel", layer="pool1", channel=0, y=y, x=x)
-
-        assert told["sum"] == pytest.approx(told["output"], rel=1e-6)
-
-
 @every_network
 def test_fields_are_the_pixels_whose_loss_a_value_notices(name: str) -> None:
     """A pixel that is not a number makes all values that read it, and no others, not a number."""

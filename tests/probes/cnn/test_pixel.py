@@ -11,6 +11,7 @@ from models.data.samples import Samples
 from models.registry import ResidentModel
 from tests.networks import SIMPLE_CNN
 from tests.oracles.numpy64 import cnn_trace
+from tests.probes.cnn.declared import Network
 
 LAYERS = SIMPLE_CNN.layers
 MAPS = SIMPLE_CNN.maps
@@ -125,3 +126,18 @@ def test_a_value_that_is_not_there_is_refused(
 
     assert answer.status_code == 422
     assert reason in answer.json()["detail"]
+
+
+@pytest.mark.parametrize("pool", ["", "countpad", "ceil", "ceil countpad", "ceil pad 1 countpad"])
+def test_a_mean_divides_by_what_the_network_counts(pool: str) -> None:
+    """In every window of a map with odd sides, of which the last may be partly outside."""
+    net = Network(f"""
+classes = ["a", "b"]
+input = {{ image = [5, 7, 1], prepare = "none" }}
+layers = ["pool avg 2x2 {pool}", "flatten", "dense 2"]
+""")
+    rows, columns, _ = net.architecture.layers["pool1"].shape
+    for y, x in np.ndindex(rows, columns):
+        told = net.shown("pixel", layer="pool1", channel=0, y=y, x=x)
+
+        assert told["sum"] == pytest.approx(told["output"], rel=1e-6)
