@@ -142,7 +142,7 @@ class Graph:
         self._reads_input = True
 
     def _remaining(self, value: Value) -> Value:
-        """Return an imported value with what is left to compute of its factor and summand."""
+        """Return an imported value with its remaining factor and summand."""
         known = self.input_affine
         if value.layer != INPUT or known is None:
             return value
