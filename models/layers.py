@@ -86,5 +86,5 @@ def two_logits(logit: Array) -> Array:
 
 
 def edited(value: Array, scale: Array, shift: Array) -> Array:
-    """Return v · scale + shift of each value; a scale of 0 replaces the value, even an infinite."""
+    """Return v · scale + shift of each value; a scale of 0 replaces even an infinite value."""
     return jnp.where(scale == 0, shift, value * scale + shift)

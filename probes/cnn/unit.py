@@ -172,12 +172,11 @@ def unit(context: ProbeContext[UnitParameters]) -> Figure:
     receptive fields of these values, black beyond the border, and `strongest.place` their position:
     `y` and `x` in the map, `top` and `left` in the picture. They are recorded before the
     nonlinearity, so of later layers only those have them that ReLUs lead to, and max-pools whose
-    windows cover the map: not a tanh, a mean or a normalisation. `histogram` counts the values over
-    all 10,000 test images, and `maxima` the largest of each image; after a ReLU both leave out
-    zeros. `silent_values` and `silent_images` are the shares of them at or below zero.
-    `class_means` are means by digit; selectivity is (μ_max − μ_rest) / (μ_max + μ_rest), the
-    largest of them against the mean of the others (Morcos et al., 2018), null where means can be
-    below zero.
+    windows cover the map: not a tanh or a mean. `histogram` counts the values over all 10,000 test
+    images, and `maxima` the largest of each image; after a ReLU both leave out zeros.
+    `silent_values` and `silent_images` are the shares of them at or below zero. `class_means` are
+    means by digit; selectivity is (μ_max − μ_rest) / (μ_max + μ_rest), the largest of them against
+    the mean of the others (Morcos et al., 2018), null where means can be below zero.
 
     `optimum` are images from gradient ascent on the value before the ReLU: of the dense unit, of
     the mean over the channel's map, or of one value at `y`, `x` (for a pool, the upper left of its

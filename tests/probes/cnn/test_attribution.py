@@ -23,6 +23,7 @@ from tests.networks import COLOURS, SIMPLE_CNN
 from tests.oracles.numpy64 import cnn_trace
 from tests.oracles.parameters import draw_images
 from tests.probes.cnn.attributed import TARGET, WEIGHTS, attribution_programs, done, method_input
+from tests.probes.cnn.declared import declared
 
 GOLDEN = Path(__file__).parents[2] / "golden" / "attribution.npz"
 PIXELS = draw_images(1, 7)[0]
@@ -267,3 +268,19 @@ def test_pictures_other_than_digits_have_no_ink() -> None:
     """The title of deletion curves speaks of ink for MNIST's digits alone."""
     assert deletion_title(SIMPLE_CNN) == "Target while ink is deleted, in per cent"
     assert deletion_title(COLOURS) == "Target while pixels are deleted, in per cent"
+
+
+def test_both_classes_of_one_unit_have_attributions() -> None:
+    """Each is compared with the other, in maps, titles and sweeps: one logit is constantly 0."""
+    net = declared("plain")
+    names = {"no": "no - yes", "yes": "yes - no"}
+    for probe, tensor, asked in (
+        ("attribution", "attribution", {"method": "gradient", "deletion": False}),
+        ("sweep", "effect", {"layer": "tanh1"}),
+    ):
+        no, yes = (net.shown(probe, target=label, **asked) for label in (0, 1))
+        assert np.abs(no[tensor]).max() > 0
+        np.testing.assert_allclose(no[tensor], -yes[tensor], atol=1e-6)
+        assert [no["target"], yes["target"]] == list(names.values())
+        predicted = net.shown(probe, **asked)["target"]
+        assert predicted == names[predicted.partition(" ")[0]]

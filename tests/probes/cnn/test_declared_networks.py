@@ -142,22 +142,6 @@ def test_gradients_are_slopes_of_the_target(name: str) -> None:
     np.testing.assert_allclose(by_channel.sum(axis=0), shown["map"], atol=1e-5)
 
 
-def test_both_classes_of_one_unit_have_attributions() -> None:
-    """Each is compared with the other, in maps, titles and sweeps: one logit is constantly 0."""
-    net = declared("plain")
-    names = {"no": "no - yes", "yes": "yes - no"}
-    for probe, tensor, asked in (
-        ("attribution", "attribution", {"method": "gradient", "deletion": False}),
-        ("sweep", "effect", {"layer": "tanh1"}),
-    ):
-        no, yes = (net.shown(probe, target=label, **asked) for label in (0, 1))
-        assert np.abs(no[tensor]).max() > 0
-        np.testing.assert_allclose(no[tensor], -yes[tensor], atol=1e-6)
-        assert [no["target"], yes["target"]] == list(names.values())
-        predicted = net.shown(probe, **asked)["target"]
-        assert predicted == names[predicted.partition(" ")[0]]
-
-
 @every_network
 @pytest.mark.parametrize("chosen", ["black", "white", "mean", "blur"])
 def test_integrated_gradients_are_complete(name: str, chosen: str) -> None:

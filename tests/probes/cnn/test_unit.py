@@ -202,7 +202,7 @@ def test_a_pool_has_the_maxima_of_its_relu(cnn: ResidentModel) -> None:
         (["conv 4", "leaky_relu 0.1"], "leaky_relu1", False),
         (["conv 4", "relu", "pool avg"], "pool1", False),
         (["conv 4", "relu", "globalpool"], "globalpool1", False),
-        (["conv 4", "norm", "relu"], "relu1", False),
+        (["conv 4", "norm", "relu"], "relu1", True),
         (["conv 4 2x2 valid", "relu", "pool"], "relu1", True),
         (["conv 4 2x2 valid", "relu", "pool"], "pool1", False),
         (["conv 4 2x2 valid", "relu", "pool ceil"], "pool1", True),
