@@ -27,11 +27,11 @@ def _same(_: Any, __: OnnxNode, inputs: list[Any]) -> Sequence[Value]:
     return [inputs[0]]
 
 
-def _cast(reader: Any, node: OnnxNode, inputs: list[Any]) -> Sequence[Value]:
+def _cast(reader: Any, node: OnnxNode, inputs: list[Any]) -> Sequence[Any]:
     return [_kept(reader, inputs[0], int(node.attributes["to"]))]
 
 
-def _cast_like(reader: Any, _: OnnxNode, inputs: list[Any]) -> Sequence[Value]:
+def _cast_like(reader: Any, _: OnnxNode, inputs: list[Any]) -> Sequence[Any]:
     from onnx import TensorProto, helper  # noqa: PLC0415 - an optional requirement
 
     value, like = inputs
