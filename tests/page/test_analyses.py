@@ -140,6 +140,8 @@ def test_a_sanity_check_stays_while_values_become_exact(page: Page) -> None:
     settle(page)
 
     expect(why).to_contain_text("With all layers reset")
+    Opener.turn(page, f"{page.url.partition('#')[2]}&checkpoint=round-1")
+    expect(why).not_to_contain_text("With all layers reset")
 
 
 def test_channel_ablation_equals_the_api(opened: Opener, api: httpx2.Client) -> None:

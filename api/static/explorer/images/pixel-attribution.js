@@ -117,9 +117,12 @@ export function mountPixelAttribution(context, image) {
   const describe = () => image.describe("attribution", { cmap: null, range: null, ...parameters() });
   addDownloads(body, describe);
 
-  /** Picture and settings of the check that is shown or awaited. */
+  /** Picture, settings and weights of the check that is shown or awaited. */
   let checked = "";
-  const question = () => JSON.stringify([parameters(), image.parameters.preprocess, image.answer?.input.pixels]);
+  const question = () => {
+    const { preprocess, checkpoint } = image.parameters;
+    return JSON.stringify([parameters(), preprocess, checkpoint, image.answer?.input.pixels]);
+  };
 
   /** Whether the user has just changed a setting: only then is the answer announced. */
   let isUserChange = false;
