@@ -98,7 +98,7 @@ $(BIN)/python:
 	@$(PYTHON) -c 'import ensurepip' 2>/dev/null || \
 		{ echo "Python's venv module is missing: apt-get install python3-venv"; exit 1; }
 	@echo "Creating an environment of $$($(PYTHON) --version) in $(VENV)."
-	@$(PYTHON) -m venv --clear $(VENV)
+	@$(PYTHON) -m venv $(if $(wildcard $(VENV)/pyvenv.cfg),--clear) $(VENV)
 
 $(VENV)/serve.done: requirements/serve.txt | $(BIN)/python
 	@echo "Installing the packages of the server into $(VENV): about 800 MB, once."

@@ -101,6 +101,22 @@ def test_make_installs_again_after_an_upgrade_of_python(tmp_path: Path, version:
     (venv / "lib" / f"python{version}" / "site-packages").mkdir(parents=True)
     (venv / "serve.done").touch()
 
+    steps = steps_of_serve(venv)
+
+    is_upgraded = version == "3.9"
+    assert (f"-m venv --clear {venv}" in steps) == is_upgraded
+    assert ("scripts.install requirements/serve.txt" in steps) == is_upgraded
+    assert f"{venv}/bin/python -m api" in steps
+
+
+@pytest.mark.skipif(shutil.which("make") is None, reason="make is not installed")
+def test_make_keeps_the_files_of_a_folder_that_is_no_environment(tmp_path: Path) -> None:
+    """An environment is made in it, and nothing is removed."""
+    assert f"-m venv  {tmp_path}" in steps_of_serve(tmp_path)
+
+
+def steps_of_serve(venv: Path) -> str:
+    """Return the commands that `make serve` would run for an environment in a folder."""
     done = subprocess.run(  # noqa: S603 - our own Makefile
         ["make", "--dry-run", "serve", f"VENV={venv}"],  # noqa: S607
         cwd=ROOT,
@@ -109,11 +125,7 @@ def test_make_installs_again_after_an_upgrade_of_python(tmp_path: Path, version:
         check=True,
         timeout=TIMEOUT_S,
     )
-
-    is_upgraded = version == "3.9"
-    assert (f"-m venv --clear {venv}" in done.stdout) == is_upgraded
-    assert ("scripts.install requirements/serve.txt" in done.stdout) == is_upgraded
-    assert f"{venv}/bin/python -m api" in done.stdout
+    return done.stdout
 
 
 def test_a_python_that_is_too_old_runs_no_module(monkeypatch: pytest.MonkeyPatch) -> None:
