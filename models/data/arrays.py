@@ -85,12 +85,13 @@ def sequence_inputs(
     steps = np.full(len(inputs), inputs.shape[1]) if lengths is None else lengths
     if (
         steps.shape != inputs.shape[:1]
-        or steps.dtype.kind not in "iu"
+        or steps.dtype.kind not in "iuf"
+        or (steps != np.rint(steps)).any()
         or (steps.size and not 1 <= steps.min() <= steps.max() <= inputs.shape[1])
     ):
         msg = f"lengths must be whole numbers from 1 to {inputs.shape[1]}, one for each example"
         raise DatasetError(msg)
-    return found, steps
+    return found, steps.astype(np.int64)
 
 
 def _steps(inputs: np.ndarray, sequence: SequenceSpec) -> np.ndarray:
@@ -103,7 +104,8 @@ def _steps(inputs: np.ndarray, sequence: SequenceSpec) -> np.ndarray:
             msg = f"inputs must be indices of symbols, from 0 to {count - 1}"
             raise DatasetError(msg)
         return inputs.astype(np.uint8)
-    is_real = inputs.dtype.kind in "biuf"
+    # bfloat16 is of the kind of structures, "V", but has no fields.
+    is_real = inputs.dtype.kind in "biufV" and inputs.dtype.fields is None
     if inputs.shape[2] != sequence.features or not is_real or not np.isfinite(inputs).all():
         msg = f"inputs must have {sequence.features} finite numbers at each step"
         raise DatasetError(msg)

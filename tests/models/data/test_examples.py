@@ -4,11 +4,13 @@ import errno
 from collections.abc import Iterator
 from pathlib import Path
 
+import ml_dtypes
 import numpy as np
 import pytest
 from PIL import Image
 
 from models.architecture import Architecture
+from models.data.arrays import sequence_inputs
 from models.data.datasets import DatasetError
 from models.data.examples import read_examples
 from models.declaration.declaration import parse_declaration
@@ -144,6 +146,15 @@ def test_wrong_lengths_are_refused(tmp_path: Path, name: str) -> None:
 
     with pytest.raises(DatasetError, match="lengths must be whole numbers from 1 to 7"):
         read_examples(str(tmp_path / "s.npz"), NUMBERS)
+
+
+def test_numbers_of_other_types(tmp_path: Path) -> None:
+    """Features in bfloat16 and lengths that are whole floats are numbers, too."""
+    values = np.full((2, 7, 2), 1.5, ml_dtypes.bfloat16)
+    found, lengths = sequence_inputs(values, np.array([3.0, 7.0]), NUMBERS.sequence)
+
+    assert (found.dtype, lengths.tolist()) == (np.float32, [3, 7])
+    assert (found == 1.5).all()
 
 
 def test_a_source_of_another_kind_is_refused(tmp_path: Path) -> None:
