@@ -17,10 +17,11 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
 from importlib.metadata import version
-from typing import Any
+from typing import Any, NamedTuple
 
 import jax
 
+from models.architecture import Architecture
 from models.cnn.training import CNNTrainConfig, CNNTrainer
 from models.data.datasets import DatasetError, Digits, mnist
 from models.data.examples import read_examples
@@ -71,6 +72,18 @@ class Job:
     declaration: str | None = None
 
 
+class Declared(NamedTuple):
+    """Declared network that `scripts.train` trains.
+
+    Attributes:
+        text: Text of the declaration, without the line of a reference.
+    """
+
+    text: str
+    architecture: Architecture
+    recipe: Recipe
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run `scripts.train`: train the network that the command line selects; return the status."""
     given = list(sys.argv[1:] if arguments is None else arguments)
@@ -78,8 +91,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = parse(given, __doc__)
     command = shlex.join(["python", "-m", "scripts.train", *given])
     try:
+        # Before anything is written: a wrong path leaves no folder.
+        declared = None if options.model else _declared(options)
         with claim(options.output, resume=options.resume, results=_results(options)):
-            train(_job(options), options, command)
+            train(_job(options, declared), options, command)
     except OSError as error:
         return fail("scripts.train", f"cannot write to {options.output}: {error.strerror or error}")
     except (RunError, CheckpointError, DatasetError, ValueError) as error:
@@ -173,10 +188,10 @@ def _write_results(
         artifacts.write_artifacts(model, trained, directory, files)
 
 
-def _job(options: argparse.Namespace) -> Job:
+def _job(options: argparse.Namespace, declared: Declared | None) -> Job:
     """Read all that the training run needs that the options of `scripts.train` select."""
-    if options.model is None:
-        return _declared_job(options)
+    if declared:
+        return _declared_job(declared, options.data)
     passing = {"output", "resume", "every", "brief", "declaration", "recipe", "data"}
     lasting = {name: value for name, value in vars(options).items() if name not in passing}
     return Job(_trainer(options), lasting)
@@ -187,13 +202,18 @@ def _trainer(options: argparse.Namespace) -> Trainer[Any]:
     return _cnn_trainer(options) if options.model == "cnn" else _lstm_trainer(options)
 
 
-def _declared_job(options: argparse.Namespace) -> Job:
-    """Read declaration, recipe and examples of a declared network."""
+def _declared(options: argparse.Namespace) -> Declared:
+    """Read the declaration and the recipe of a declared network."""
     # The reference has answers of other weights.
     text = without_reference(read_text(options.declaration / FILE, MAX_BYTES))
     architecture = derive(parse_declaration(text))
-    recipe = config_of(Recipe, _hyperparameters(options))
-    examples = read_examples(options.data, architecture)
+    return Declared(text, architecture, config_of(Recipe, _hyperparameters(options)))
+
+
+def _declared_job(declared: Declared, data: str) -> Job:
+    """Read the examples of a declared network."""
+    text, architecture, recipe = declared
+    examples = read_examples(data, architecture)
     lasting = {
         "declaration": text,
         "recipe": asdict(recipe),

@@ -89,6 +89,7 @@ def test_a_wrong_recipe_is_refused(tmp_path, recipe, message, capsys):
 
     assert train.main([*command, str(tmp_path / "out")]) == 1
     assert message in capsys.readouterr().err
+    assert not (tmp_path / "out").exists()
 
 
 @pytest.mark.parametrize("name", ["weights.safetensors", "lightwell.toml"])
