@@ -56,7 +56,7 @@ def _kept(reader: Any, value: Any, target: int) -> Any:
         return value
     msg = (
         f"a cast of values to {Types.DataType.Name(target)} cannot be declared, only to "
-        "floating-point numbers"
+        "floating-point numbers of at least 16 bits"
     )
     raise ConversionError(msg)
 
