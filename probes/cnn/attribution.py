@@ -202,7 +202,8 @@ def _curves(context: ProbeContext[Parameters]) -> Lines:
         Measure("faithfulness", faithfulness.gain(*both), "logits"),
     )
     title = deletion_title(context.model.architecture)
-    return Lines(title, (ordered, random), "deleted", None, 0.0, measures)
+    names = ("in the map's order", "in random order")
+    return Lines(title, (ordered, random), "deleted", None, 0.0, measures, names)
 
 
 def _sanity(context: ProbeContext[Parameters]) -> Heatmap:

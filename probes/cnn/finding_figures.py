@@ -22,7 +22,7 @@ def similarity_lines(similar: Float[np.ndarray, "networks layers"]) -> Lines:
     """Lines of a CNN finding: similarity of images of one digit, by layer and network."""
     title = "How often two images of one digit are more similar than images of two digits"
     lines = _beside("similar", "random", "layer", similar, {"layer": DEPTHS})
-    return Lines(title, lines, "layer", (0.5, 1.0))
+    return Lines(title, lines, "layer", (0.5, 1.0), names=_names("random"))
 
 
 def _beside(
@@ -44,6 +44,11 @@ def _beside(
     )
 
 
+def _names(other: str) -> tuple[str, ...]:
+    """Names of the three lines of a CNN finding."""
+    return ("trained", f"{other}, highest", f"{other}, lowest")
+
+
 def tuning_bars(outputs: Outputs) -> Bars:
     """Bars of a CNN finding: mean tuning of the first layers, trained and permuted."""
     bars = {}
@@ -62,14 +67,14 @@ def tuning_lines(orientation: Float[np.ndarray, "networks channels"]) -> Lines:
     # Sorted by value: channels of two sets of weights have no common order.
     lines = _beside("tuned", "permuted", "rank", np.sort(orientation, axis=1), {})
     title = "Orientation selectivity of the channels of conv2, the least first"
-    return Lines(title, lines, "rank", (0.0, 1.0))
+    return Lines(title, lines, "rank", (0.0, 1.0), names=_names("permuted"))
 
 
 def selectivity_lines(selective: Float[np.ndarray, "networks channels"]) -> Lines:
     """Lines of a CNN finding: selectivity of the channels of relu3 for a digit, by rank."""
     lines = _beside("selective", "random", "rank", np.sort(selective, axis=1), {})
     title = "Selectivity of the channels of relu3 for their favourite digit, the least first"
-    return Lines(title, lines, "rank", (0.3, 1.0))
+    return Lines(title, lines, "rank", (0.3, 1.0), names=_names("random"))
 
 
 def exchange_bars(exchange: Interchange) -> Bars:

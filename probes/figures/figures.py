@@ -183,6 +183,7 @@ class Lines:
     Attributes:
         limits: Fixed range of the vertical axis; None takes the range of the values.
         reference: Height of a horizontal reference line.
+        names: Names of the tensors in the legend, one for each; empty for their own.
     """
 
     title: str
@@ -191,6 +192,7 @@ class Lines:
     limits: tuple[float, float] | None = None
     reference: float | None = None
     measures: tuple[Measure, ...] = ()
+    names: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -41,6 +41,7 @@ def _fields(figure: Figure) -> dict[str, Any]:
         case Lines():
             fields = {"tensors": _names(figure.tensors), "x": figure.x}
             fields |= {"limits": figure.limits, "reference": figure.reference}
+            fields["names"] = figure.names
         case Bars():
             fields = {"tensor": figure.tensor.name}
             fields |= {"limits": figure.limits, "highlight": figure.highlight}

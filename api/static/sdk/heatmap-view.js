@@ -49,16 +49,15 @@ export class HeatmapView {
     this.frame.setAttribute("aria-label", isList ? label : `${label}, ${size}`);
     const { tile, y, x } = this.spot;
     this.spot = { tile, y: Math.min(y, tiles.height - 1), x: Math.min(x, tiles.width - 1) };
-    // The options of another picture with as many tiles are kept: screen readers keep their place.
-    if (this.options.length === (isList ? shown.length : 0)) return;
-    this.options.forEach((option) => option.remove());
     const labels = tensor.labels(tensor.axes[0]);
-    this.options = isList
-      ? shown.map((tile) => {
-          const name = `${tensor.axes[0]} ${labels[tile] ?? tile}`;
-          return make("div", { role: "option", id: `tile-${tile}`, "aria-label": name });
-        })
-      : [];
+    const names = isList ? shown.map((tile) => `${tensor.axes[0]} ${labels[tile] ?? tile}`) : [];
+    // The options of another picture with as many tiles are kept: screen readers keep their place.
+    if (this.options.length === names.length) {
+      this.options.forEach((option, at) => option.setAttribute("aria-label", names[at]));
+      return;
+    }
+    this.options.forEach((option) => option.remove());
+    this.options = names.map((name, at) => make("div", { role: "option", id: `tile-${shown[at]}`, "aria-label": name }));
     this.frame.append(...this.options);
     this.showSelected();
     this.spot = { tile: 0, y: 0, x: 0 };

@@ -66,7 +66,11 @@ class _Series:
 def lines_block(figure: Lines, shared: Labels | None, room: Room = AMPLE) -> Block:
     """Draw a line chart: a line for each tensor or matrix row; values not finite are gaps."""
     track = _track(figure, shared, room)
-    series = [each for tensor in figure.tensors for each in _series(figure, tensor, track)]
+    series = [
+        each
+        for name, tensor in zip(_names(figure), figure.tensors, strict=True)
+        for each in _series(figure, name, tensor, track)
+    ]
     scale = _scale(figure, series, room.height)
     left = scale.axis("", apart=36)
     marks = [*_grid(left, track.length, room.height), *_reference(figure, scale, track.length)]
@@ -97,15 +101,20 @@ def _track(figure: Lines, shared: Labels | None, room: Room) -> Track:
     )
 
 
-def _series(figure: Lines, tensor: Tensor, track: Track) -> Iterator[_Series]:
+def _names(figure: Lines) -> tuple[str, ...]:
+    """Return the names of a line chart's tensors in its legend."""
+    return figure.names or tuple(spaced(each.name) for each in figure.tensors)
+
+
+def _series(figure: Lines, name: str, tensor: Tensor, track: Track) -> Iterator[_Series]:
     places = track.middles(tensor.labels(figure.x))
     side = tensor.axes.index(figure.x)
     rows = np.moveaxis(tensor.values, side, -1).reshape(-1, len(places)).astype(np.float64)
     others = [axis for axis in tensor.axes if axis != figure.x]
-    prefix = f"{spaced(tensor.name)} " if len(figure.tensors) > 1 else ""
+    prefix = f"{name} " if len(figure.tensors) > 1 else ""
     for place, row in enumerate(rows):
         if not others:
-            yield _Series(spaced(tensor.name), places, row)
+            yield _Series(name, places, row)
         else:
             yield _Series(prefix + _row_name(tensor, others, place), places, row)
 

@@ -17,6 +17,7 @@ from probes.figures.colormaps import DIVERGING
 from probes.figures.figures import Colour, Heatmap, Lines, Measure, Panels, Tiles
 from probes.output.drawing.text import family_of, hinted_shift
 from probes.output.drawing.themes import THEMES, ThemeName
+from probes.output.figure_layout import layout
 from probes.output.render import PictureFormat, place, render
 from probes.output.style import Style
 from tests.probes.output.rasters import (
@@ -143,6 +144,19 @@ def test_a_style_has_columns_and_a_title(picture_format: PictureFormat) -> None:
     assert render(Tiles("t", maps), Style(columns=2)) == render(tiles)
     lines = Lines("l", (tensor((9,), "step"),), "step")
     assert render(lines, Style(columns=3)) == render(lines)
+
+
+def test_lines_have_names_in_words() -> None:
+    """Those of the figure, where it has any, are in the legend; else those of the tensors."""
+    one = tensor((9,), "step")
+    figure = Lines("l", (replace(one, name="all_low"), replace(one, name="all_high")), "step")
+    named = replace(figure, names=("trained", "random, lowest"))
+
+    for each, words in ((figure, ["all low", "all high"]), (named, ["trained", "random, lowest"])):
+        root = ET.fromstring(render(each, Style(), "svg"))  # noqa: S314 - our own
+        written = [text.text for text in root.iter(f"{SVG}text")]
+        assert set(words) <= set(written)
+    assert layout(named)["names"] == ("trained", "random, lowest")
 
 
 @pytest.mark.parametrize("width", [150, 1200])

@@ -59,10 +59,10 @@ function chartOf(layout, tensors, tables) {
 }
 
 /** A line for each tensor, or for each row of a matrix. @param {Layout} layout @param {Tensor[]} tensors */
-function lines({ title, x, limits, reference }, tensors) {
+function lines({ title, x, limits, reference, names }, tensors) {
   const chart = new LineChart(title);
-  const curves = tensors.flatMap((tensor) => {
-    if (tensor.axes.length < 2) return [{ name: tensor.name.replaceAll(/[._]/g, " "), values: tensor.values }];
+  const curves = tensors.flatMap((tensor, index) => {
+    if (tensor.axes.length < 2) return [{ name: names[index] ?? tensor.name.replaceAll(/[._]/g, " "), values: tensor.values }];
     const rows = tensor.axes.find((axis) => axis !== x) ?? tensor.axes[0];
     return tensor.labels(rows).map((name, at) => ({ name: String(name), values: alongAxis(tensor, rows, at) }));
   });
