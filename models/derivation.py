@@ -48,6 +48,9 @@ OUTPUT = "output"
 RESERVED = frozenset(
     {
         *(INPUT, "image", "sequence", "logits", "all", "unfamiliarity", "length"),
+        "metadata",  # the member of NPZ files that is no tensor
+        # Outputs of the Open Inference Protocol; a picture ends with the bars of `probabilities`.
+        *("label", "probabilities", "running_logits"),
         *(f"final_{value}" for value in ("cell", "hidden")),
         "from",  # the word before a layer's name
         # Attributes of the modules that are built, in which each layer is one by its name.

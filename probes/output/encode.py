@@ -4,6 +4,7 @@ import binascii
 import io
 import math
 import struct
+import zipfile
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager, nullcontext
 from functools import cache, partial
@@ -121,8 +122,23 @@ def _entry(
     else:
         data = np.ascontiguousarray(tensor.values)
         if precision is not None and tensor.values.dtype.kind == "f":
-            data = data.round(precision)
+            data = _rounded(data, precision)
     return {**describe(tensor, parts), "encoding": encoding, "data": data}
+
+
+def _rounded(values: np.ndarray, decimals: int) -> np.ndarray:
+    """Round floats to encode to decimals; those without further decimals stay as they are.
+
+    From a size on, neighbouring floats are further apart than the last decimal. NumPy multiplies
+    by a power of ten, which is infinite for the largest ones.
+    """
+    limit = 2.0 ** (np.finfo(values.dtype).nmant + 1) / 10**decimals
+    has_more = np.abs(values) < limit
+    if has_more.all():
+        return values.round(decimals)
+    found = values.copy()
+    found[has_more] = values[has_more].round(decimals)
+    return found
 
 
 def _base64(values: np.ndarray) -> orjson.Fragment:
@@ -257,7 +273,11 @@ def to_npz(
     """Encode a probe result as uncompressed NPZ, all but tensors as JSON text in `metadata`."""
     arrays, metadata = _binary(answer, encoding, parts)
     file = io.BytesIO()
-    np.savez(file, allow_pickle=False, metadata=np.array(metadata.decode()), **arrays)
+    # `numpy.savez` takes arrays as keyword arguments, so that `file` could not be the name of one.
+    with zipfile.ZipFile(file, "w") as archive:
+        for name, values in {"metadata": np.array(metadata.decode()), **arrays}.items():
+            with archive.open(f"{name}.npy", "w", force_zip64=True) as member:
+                np.lib.format.write_array(member, values, allow_pickle=False)
     return file.getvalue()
 
 

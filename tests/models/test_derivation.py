@@ -42,6 +42,9 @@ IMAGES = {
     "a: relu, a: relu": "layers[1] 'a: relu': the name 'a' is taken: give another",
     "logits: relu": "the name 'logits' is reserved: give another",
     "from: relu": "the name 'from' is reserved",
+    "metadata: relu": "the name 'metadata' is reserved",
+    "probabilities: relu": "the name 'probabilities' is reserved",
+    "label: relu": "the name 'label' is reserved",
     "flatten, dense 4096, dense 4096": "layers[2] 'dense 4096': up to this layer the network has "
     "17,080,320 parameters; at most 5,000,000 are allowed",
     "dense 5 from conv1 from conv2": "'from' is not known here",
@@ -56,6 +59,7 @@ SEQUENCES = {
     "lstm 3": "layers[0] 'lstm 3': the last layer is recurrent: end with dense 3 after it",
     "lstm 4, hidden: dense 3, dense 3": "'hidden' is the name of a value of a recurrent layer",
     "final_hidden: dense 3, lstm 4, dense 3": "the name 'final_hidden' is reserved",
+    "running_logits: dense 3, lstm 4, dense 3": "the name 'running_logits' is reserved",
     "lstm 512, lstm 512, lstm 512": "parameters; at most 5,000,000 are allowed",
 }
 """Layer lines of sequences over three symbols; part of the sentence for each."""
