@@ -77,7 +77,8 @@ def _numbers(shaded: Shaded, length: Length) -> list[tuple[Length, str]]:
         # A single value is labelled where its colour is: in the middle, or at the low end.
         share = 0.5 if shaded.colour.map == DIVERGING else 1 - 6 / length
         return [(share * length, numbers.number(low))]
-    ends = [(6.0, numbers.number(high)), (length - 6, numbers.number(low))]
+    lowest, highest = numbers.ends(low, high)
+    ends = [(6.0, highest), (length - 6, lowest)]
     between = [
         ((high - value) / (high - low) * length, words)
         for value, words in numbers.ticks(low, high, max(2, int(length / 40)))

@@ -50,7 +50,8 @@ def colour_rule(tensor: Tensor) -> Colour:
         return tensor.colour
     low, high = span([tensor.values]) or (0.0, 0.0)
     if low >= 0:
-        return Colour("viridis", low, high, "layer")
+        # The minimum of zeros may be a negative zero, whose sign JSON would show.
+        return Colour("viridis", low + 0.0, high + 0.0, "layer")
     most = max(-low, high)
     return Colour(DIVERGING, -most, most, "layer")
 

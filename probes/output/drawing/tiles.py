@@ -260,7 +260,7 @@ def _captions(form: _Form) -> list[list[str]]:
 def _range(low: Length, high: Length) -> str:
     if low == -high and high:
         return f"±{numbers.number(high)}"
-    return f"{numbers.number(low)} … {numbers.number(high)}"
+    return " … ".join(numbers.ends(low, high))
 
 
 def _caption(x: Length, y: Length, lines: list[str]) -> list[Mark]:
