@@ -53,7 +53,7 @@ COPIES: Mapping[Format, int] = {"json": 4, "npz": 2, "safetensors": 2}
 QUANTISED_COPIES = 8
 """Bytes of work for each byte of float32 values while they are quantised for any format."""
 
-RENDERING = 6
+RENDERING = 7
 """Version of the negotiated formats, part of every ETag: raised when they have other bytes."""
 
 

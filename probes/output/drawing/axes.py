@@ -177,15 +177,17 @@ def frame(
     data: Block, left: Axis | None, bottom: Axis | None, legend: Block | None = None
 ) -> Block:
     """Return a chart's data framed by axes, with a colour bar or legend to the right."""
-    inset = _left_width(left) if left else 0.0
+    # Labels are centred, so that half of the first and the last one can exceed the data.
+    before, after = _overhang(bottom, data.width)
+    inset = max(_left_width(left) if left else 0.0, before)
     beneath = _bottom_height(bottom) if bottom else 0.0
     marks = (
         *([_left_marks(left, inset, data.height)] if left else ()),
         *([_bottom_marks(bottom, inset, (data.width, data.height))] if bottom else ()),
     )
     parts = [(inset, 0.0, data)]
-    # The last tick label is centred, so that half of it can exceed the data.
-    width, height = inset + max([data.width, *_overhang(bottom)]), data.height + beneath
+    width = inset + data.width + after
+    height = max(data.height + beneath, _title_length(left))
     if legend:
         parts.append((inset + data.width + 14, 0.0, legend))
         width = max(width, inset + data.width + 14 + legend.width)
@@ -202,11 +204,18 @@ def _bottom_height(axis: Axis) -> Length:
     return TICK + LINE_HEIGHT * (bool(axis.ticks) + bool(axis.title)) + 2
 
 
-def _overhang(axis: Axis | None) -> list[float]:
-    if axis is None or not axis.ticks:
-        return []
-    place, words = axis.ticks[-1]
-    return [place + text_width(words, TEXT_SIZE) / 2]
+def _overhang(axis: Axis | None, length: Length) -> tuple[int, Length]:
+    """Return how far the labels of a horizontal axis exceed the data, to the left and right."""
+    before = after = 0.0
+    for place, words in axis.ticks if axis else ():
+        half = text_width(words, TEXT_SIZE) / 2
+        before, after = max(before, half - place), max(after, place + half - length)
+    return math.ceil(before), after
+
+
+def _title_length(axis: Axis | None) -> Length:
+    """Return the length of the title of a vertical axis; it may be longer than the axis."""
+    return text_width(axis.title, TEXT_SIZE) if axis and axis.title else 0.0
 
 
 @lru_cache(MOST_KEPT)
@@ -218,7 +227,9 @@ def _left_marks(axis: Axis, edge: Length, height: Length) -> Group:
             marks.append(Rectangle(edge - TICK, place - 0.5, TICK, 1, "frame"))
         marks.append(Text(edge - TICK - 4, place, words, "rm"))
     if axis.title:
-        marks.append(Text(8, height / 2, axis.title, "mm", colour="caption", upward=True))
+        # Beside the labels; a title that is longer than the axis ends above, with the data.
+        x, y = edge - _left_width(axis) + 8, max(height, _title_length(axis)) / 2
+        marks.append(Text(x, y, axis.title, "mm", colour="caption", upward=True))
     return Group(tuple(marks))
 
 

@@ -33,9 +33,13 @@ def heatmap_block(figure: Heatmap, shared: Labels | None, room: Room = AMPLE) ->
     own = tensor.labels(figure.x)
     labels = shared or in_a_row(own) or own
     is_map = set(tensor.axes) == {"y", "x"}  # maps have square cells
-    cell = max(room.rows // len(labels), 1) if is_map else step_cell(len(labels), room.length)
+    if is_map:
+        cell = max(room.rows // max(len(labels), tensor.values.size // len(own)), 1)
+        down = _rows_of_map(tensor, figure.x, cell)
+    else:
+        cell = step_cell(len(labels), room.length)
+        down = _rows(tensor, figure.x, room)
     track = Track(figure.x, labels, cell)
-    down = _rows(tensor, figure.x, cell if is_map else room.row, room.rows)
     side = tensor.axes.index(figure.x)
     # Colours are found before axes are merged, since a range per channel needs the channel axis.
     shaded = shade(figure.tensor)
@@ -77,14 +81,21 @@ def _numbers(
         )
 
 
-def _rows(tensor: Tensor, x: str, most: Length, rows: int) -> Track:
+def _rows_of_map(tensor: Tensor, x: str, cell: int) -> Track:
+    """Return the vertical track of a heatmap that is a map, of cells as high as wide."""
+    [other] = (axis for axis in tensor.axes if axis != x)
+    own = tensor.labels(other)
+    return Track(other, in_a_row(own) or own, cell)
+
+
+def _rows(tensor: Tensor, x: str, room: Room) -> Track:
     """Return a heatmap's vertical track: that of the other axis, or indices over several axes."""
     others = [axis for axis in tensor.axes if axis != x]
     count = tensor.values.size // tensor.values.shape[tensor.axes.index(x)]
-    height = max(rows // count, 1 if count > rows else 2)
+    height = max(room.rows // count, 1 if count > room.rows else 2)
     if len(others) == 1:
         own = tensor.labels(others[0])
         if in_a_row(own) is None and count <= _MOST_NAMED:
             height = max(height, ROW_OF_TEXT)
-        return Track(others[0], in_a_row(own) or own, min(height, most))
-    return Track(" x ".join(others), range(count), min(height, most))
+        return Track(others[0], in_a_row(own) or own, min(height, room.row))
+    return Track(" x ".join(others), range(count), min(height, room.row))
