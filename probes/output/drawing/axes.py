@@ -159,7 +159,8 @@ class Scale:
 
     def places(self, values: Float[np.ndarray, "*shape"]) -> Float[np.ndarray, "*shape"]:
         """Return the positions of values along a chart axis in pixels, without clipping."""
-        share = (values - self.low) / ((self.high - self.low) or 1.0)
+        # Of halves: the difference of two numbers may be infinite.
+        share = (values / 2 - self.low / 2) / ((self.high / 2 - self.low / 2) or 1.0)
         return (1.0 - share if self.rising else share) * self.length
 
     def place(self, value: Length) -> Length:

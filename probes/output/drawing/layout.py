@@ -102,7 +102,7 @@ def _body(figure: Figure, shared: Shared, room: Room) -> Block:
     match figure:
         case Panels():
             block = _grid(figure, {**_common_axes(figure), **shared}, room)
-        case _ if any(tensor.values.size == 0 for tensor in tensors(figure)):
+        case _ if _is_empty(figure):
             block = Block(80, 20, (Text(0, 10, "no values", colour="caption"),))
         case Tiles():
             block = tiles_block(figure, room)
@@ -117,6 +117,12 @@ def _body(figure: Figure, shared: Shared, room: Room) -> Block:
         case Overlay():
             block = overlay_block(figure, room)
     return block
+
+
+def _is_empty(figure: Figure) -> bool:
+    """Return whether a figure has no values to lay out; points may lack a path and marks."""
+    needed = (figure.x, figure.y) if isinstance(figure, Scatter) else tensors(figure)
+    return any(tensor.values.size == 0 for tensor in needed)
 
 
 def _titled(title: str, measures: tuple[Measure, ...], body: Block, size: int) -> Block:

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Bool, Float
 
 from probes.figures.figures import Lines, Tensor
 from probes.output.drawing import numbers
@@ -155,19 +155,23 @@ def _shapes(series: _Series, scale: Scale, colour: Ink, count: int) -> list[Stro
     thickness = 2.0 if count <= _MOST_NAMED else 1.0
     heights = np.clip(scale.places(series.values), -_BLEED, scale.length + _BLEED)
     points = np.column_stack([series.places, heights]) + _BLEED
-    finite = np.isfinite(series.values)
-    # Boundaries of the finite stretches: a line must not bridge a gap.
-    starts = np.flatnonzero(np.diff(finite, prepend=False) & finite)
-    ends = np.flatnonzero(np.diff(finite, append=False) & finite) + 1
     shapes: list[Stroke | Dot] = []
     few = count <= _MOST_NAMED and len(points) <= _MOST_DOTTED
-    for start, end in zip(starts.tolist(), ends.tolist(), strict=True):
-        run = points[start:end]
+    for stretch in stretches(np.isfinite(series.values)):
+        run = points[stretch]
         if len(run) > 1:
             shapes.append(Stroke(run, colour, thickness))
         if few or len(run) == 1:
             shapes += [Dot(x, y, thickness + 1, colour) for x, y in run.tolist()]
     return shapes
+
+
+def stretches(known: Bool[np.ndarray, " points"]) -> Iterator[slice]:
+    """List the parts of a line between its gaps, which it must not bridge."""
+    starts = np.flatnonzero(np.diff(known, prepend=False) & known)
+    ends = np.flatnonzero(np.diff(known, append=False) & known) + 1
+    for start, end in zip(starts.tolist(), ends.tolist(), strict=True):
+        yield slice(start, end)
 
 
 def _each(figure: Lines) -> str:

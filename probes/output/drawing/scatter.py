@@ -1,5 +1,6 @@
 """Drawing of scatter plots."""
 
+import math
 from collections.abc import Iterable
 
 import numpy as np
@@ -9,7 +10,7 @@ from probes.figures.figures import Scatter, Tensor
 from probes.output.drawing import numbers
 from probes.output.drawing.axes import LINE_HEIGHT, Scale, frame, shortened, spaced
 from probes.output.drawing.colour_bar import colour_bar
-from probes.output.drawing.lines import OKABE_ITO
+from probes.output.drawing.lines import OKABE_ITO, stretches
 from probes.output.drawing.marks import (
     TEXT_SIZE,
     Area,
@@ -35,6 +36,9 @@ _WIDE = 300
 _CROWD = 300
 """Number of points from which on a scatter plot draws them smaller."""
 
+_FAR = 1e6
+"""Furthest place in pixels of a scatter plot's path: no format has places of any size."""
+
 _ONE_COLOUR = np.asarray([OKABE_ITO[0]], np.uint8)
 
 _Rectangle = tuple[Length, Length, Length, Length]
@@ -43,7 +47,8 @@ _Rectangle = tuple[Length, Length, Length, Length]
 def scatter_block(figure: Scatter, room: Room = AMPLE) -> Block:
     """Draw a scatter plot: a point for each pair of finite values, with its label where it fits.
 
-    Marked points are numbered. A path is clipped to the range of the points.
+    Marked points are numbered, also where others have no place. A path is clipped to the range of
+    the points, and has a gap where it has no place.
     """
     size = width, height = room.plot, round(room.plot * _HEIGHT)
     horizontal, vertical = _scales(figure, size)
@@ -56,9 +61,12 @@ def scatter_block(figure: Scatter, room: Room = AMPLE) -> Block:
     shown = Colours(colours.values.reshape(len(points))[known], colours.table)
     shapes: list[Dot | Dots | Stroke] = [Dots(points[known], radius, shown)]
     if figure.path:
-        shapes.append(Stroke(_places(*figure.path, horizontal, vertical), "text"))
-    rings = _places(*figure.marked, horizontal, vertical) if figure.marked else points[:0]
-    for x, y in rings.tolist():
+        path = _places(*figure.path, horizontal, vertical)
+        near = np.clip(path, -_FAR, _FAR)
+        shapes += [Stroke(near[run], "text") for run in stretches(np.isfinite(path).all(axis=1))]
+    marked = _places(*figure.marked, horizontal, vertical) if figure.marked else points[:0]
+    rings = {n: (x, y) for n, (x, y) in enumerate(marked.tolist()) if math.isfinite(x + y)}
+    for x, y in rings.values():
         shapes += [Dot(x, y, 7.0, "text"), Dot(x, y, 5.0, "ground"), Dot(x, y, 2.5, "text")]
     names = [each for each, ok in zip(figure.labels, known, strict=False) if ok]
     marks: list[Mark] = [
@@ -67,7 +75,7 @@ def scatter_block(figure: Scatter, room: Room = AMPLE) -> Block:
         Rectangle(0, 0, width, height, "frame", border=1),
         Sketch(0, 0, width, height, tuple(shapes)),
         *(_labels(points[known], names, size) if names else ()),
-        *(Text(x, y - 15, str(n), "mm") for n, (x, y) in enumerate(rings.tolist())),
+        *(Text(x, y - 15, str(n), "mm") for n, (x, y) in rings.items()),
     ]
     areas = tuple(Area(each.name, (), 0, 0, width, height) for each in (figure.x, figure.y))
     return frame(Block(width, height, tuple(marks), areas), left, bottom, legend)
