@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 import numpy as np
 from jaxtyping import UInt16
-from PIL import Image, ImageDraw, ImageFont
+from PIL import Image, ImageDraw
 
 from probes.output.drawing.marks import RGB, Length
 from probes.output.drawing.text import Family, font
@@ -55,8 +55,8 @@ def pixel_of(place: tuple[Length, Length]) -> tuple[int, int]:
 
 def _composed(run: Run, colour: RGB) -> Glyphs:
     """Compose a number of its characters: pictures have ever new ones, of the same digits."""
-    face = font(run.size, run.family)
-    ends = list(accumulate((_advance(face, one) for one in run.words), initial=0.0))
+    advances = (_advance(run.size, run.family, one) for one in run.words)
+    ends = list(accumulate(advances, initial=0.0))
     if not all(end.is_integer() for end in ends):
         return _rendered(run, colour)
     start = {"l": 0, "m": math.floor(ends[-1] / 2 + 0.5), "r": int(ends[-1])}[run.anchor[0]]
@@ -83,8 +83,9 @@ def _composed(run: Run, colour: RGB) -> Glyphs:
 
 
 @lru_cache(256)
-def _advance(face: ImageFont.FreeTypeFont, character: str) -> float:
-    return face.getlength(character)
+def _advance(size: Length, family: Family, character: str) -> float:
+    # By size and family: a key that is a font would keep it.
+    return font(size, family).getlength(character)
 
 
 def _rendered(run: Run, colour: RGB) -> Glyphs:

@@ -44,6 +44,7 @@ from probes.output.drawing.text import (
     runs,
     spelled,
     width_before,
+    writable,
 )
 from probes.output.drawing.themes import NAN_COLOURS, Theme
 
@@ -68,7 +69,7 @@ def pdf(block: Block, scale: Length, theme: Theme, title: str) -> bytes:
     faces, file, size = _fonts(), io.BytesIO(), (round(block.width), round(block.height))
     points = scale * POINTS
     canvas = Canvas(file, (size[0] * points, size[1] * points), invariant=True, pageCompression=1)
-    canvas.setTitle(title)
+    canvas.setTitle(writable(title))
     canvas.setCreator("Lightwell")
     canvas.scale(points, points)
     page = _Page(canvas, size[1], theme)

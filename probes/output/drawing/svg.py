@@ -37,6 +37,7 @@ from probes.output.drawing.text import (
     spelled,
     width_before,
 )
+    writable,
 from probes.output.drawing.themes import NAN_COLOURS, Theme
 
 Origin = tuple[Length, Length]
@@ -65,7 +66,7 @@ def svg(block: Block, scale: Length, theme: Theme, title: str) -> bytes:
             lines += writer.mark(mark, x, y)
     head = [
         f'<svg xmlns="http://www.w3.org/2000/svg" {root} font-kerning="none" fill="none">',
-        f"<title>{escape(title)}</title>",
+        f"<title>{escape(writable(title))}</title>",
         _style(),
         *([_hatch()] if writer.has_missing else []),
         f'<rect width="100%" height="100%" fill="{theme.hexadecimal("ground")}"/>',

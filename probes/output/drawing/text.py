@@ -1,6 +1,7 @@
 """Text of pictures: its fonts, its widths, and the spelling of characters that none has."""
 
 import io
+import re
 from collections.abc import Iterable
 from functools import cache, lru_cache
 from itertools import groupby
@@ -32,8 +33,12 @@ _SPELLED = str.maketrans(
 _UNHINTED = 8
 """Factor of a size at which hinting no longer moves the outlines of letters."""
 
+_MOST_FONTS = 64
+"""Most fonts of text that are kept, of some 30 kB each: those of a few scales. A client that asks
+for a width chooses their sizes."""
 
-@cache
+
+@lru_cache(_MOST_FONTS)
 def font(size: Length, family: Family = FAMILY) -> ImageFont.FreeTypeFont:
     """Return a font of text in a size in pixels.
 
@@ -67,7 +72,7 @@ def _glyphs(family: Family) -> frozenset[int]:
     return frozenset(TTFontFile(io.BytesIO(font_file(family)), validate=0).charToGlyph)
 
 
-@cache
+@lru_cache(4096)
 def family_of(character: str) -> Family:
     """Return the family of the font of text that has a character; Aileron where neither has."""
     is_sign = ord(character) not in _glyphs(FAMILY) and ord(character) in _glyphs(SIGNS)
@@ -80,12 +85,24 @@ def runs(words: str) -> tuple[tuple[Family, str], ...]:
     return tuple((family, "".join(part)) for family, part in groupby(words, family_of))
 
 
+_NOT_WRITABLE = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+"""Characters that are not those of XML: controls, halves of a pair, U+FFFE and U+FFFF."""
+
+
+def writable(words: str) -> str:
+    """Return text with the replacement character for those that no XML, and so no SVG, may have.
+
+    A client chooses titles, and Pillow and ReportLab fail on some of these characters too.
+    """
+    return _NOT_WRITABLE.sub("\N{REPLACEMENT CHARACTER}", words)
+
+
 def spelled(words: str) -> str:
     """Return text with the characters that the font has."""
-    return words.translate(_SPELLED)
+    return writable(words).translate(_SPELLED)
 
 
-@cache
+@lru_cache(4096)
 def _width_of(character: str, size: int) -> Length:
     return font(size, family_of(character)).getlength(character)
 
