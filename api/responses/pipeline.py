@@ -14,7 +14,7 @@ from api.responses.gathering import gather_or_cancel
 from api.responses.kept_results import encoded_key, result_key
 from api.responses.negotiation import COMPRESSED, PICTURES, Encoded, Format, encode
 from api.responses.probe_request import ProbeRequest
-from api.responses.request_bytes import request_bytes, step_bytes_of
+from api.responses.request_bytes import request_bytes, step_bytes_of, traced_of
 from api.responses.results import probe_result
 from api.responses.work_admission import admitted, has_known_rows, is_analysis
 from models.cnn.programs import SCORE
@@ -257,8 +257,8 @@ def _held(
     """Return the bytes that a request holds in the pipeline at its worst."""
     architecture = model.architecture
     outputs = request.outputs(architecture, request.parts(response_format))
-    step_bytes = step_bytes_of(architecture, outputs)
-    return request_bytes(model, request.probe, calls, step_bytes, response_format)
+    traced = traced_of(architecture, outputs)
+    return request_bytes(model, request.probe, calls, traced, response_format)
 
 
 async def run_probe(
