@@ -26,6 +26,7 @@ from probes.output.drawing.marks import (
     Sketch,
     Text,
     edges,
+    size_of,
     walk,
 )
 from probes.output.drawing.patches import MOST_PIXELS, PATCHES, Patch
@@ -40,7 +41,7 @@ Slices = tuple[slice, slice]
 
 def paint(block: Block, scale: Length, theme: Theme) -> Pixels:
     """Paint a block at a scale on a canvas, which the PNG encoder takes without a copy."""
-    height, width = max(1, round(block.height * scale)), max(1, round(block.width * scale))
+    width, height = size_of(block, scale)
     canvas = _Canvas(png.canvas(height, width, theme.rgb("ground")), float(scale), theme)
     for x, y, part in walk(block):
         for mark in part.marks:

@@ -315,6 +315,11 @@ def walk(block: Block, x: Length = 0.0, y: Length = 0.0) -> Iterator[tuple[Lengt
         yield from walk(part, x + right, y + down)
 
 
+def size_of(block: Block, scale: Length) -> tuple[int, int]:
+    """Return width and height of the picture of a block of marks, in pixels, in each format."""
+    return max(1, round(block.width * scale)), max(1, round(block.height * scale))
+
+
 def outline(x: Length, y: Length, width: Length, height: Length) -> Rectangle:
     """Return a mark that frames a rectangle from outside, so that it hides no value."""
     return Rectangle(x - 1, y - 1, width + 2, height + 2, "frame", border=1)

@@ -4,6 +4,7 @@ import io
 import math
 from functools import cache, lru_cache
 from itertools import pairwise
+from threading import Lock
 
 import numpy as np
 from jaxtyping import UInt8
@@ -30,6 +31,7 @@ from probes.output.drawing.marks import (
     Stroke,
     Text,
     edges,
+    size_of,
     walk,
 )
 from probes.output.drawing.text import (
@@ -50,6 +52,8 @@ from probes.output.drawing.themes import NAN_COLOURS, Theme
 
 Origin = tuple[Length, Length]
 
+_lock = Lock()
+
 _MOST_CELLS = 1024
 """Most pixels of one image that are rectangles of a PDF."""
 
@@ -66,15 +70,21 @@ def pdf(block: Block, scale: Length, theme: Theme, title: str) -> bytes:
         theme: Colours of ground, text and frames.
         title: Title of the document.
     """
-    faces, file, size = _fonts(), io.BytesIO(), (round(block.width), round(block.height))
-    points = scale * POINTS
-    canvas = Canvas(file, (size[0] * points, size[1] * points), invariant=True, pageCompression=1)
+    faces, file = _fonts(), io.BytesIO()
+    width, height = size_of(block, scale)
+    sides = width * POINTS, height * POINTS
+    canvas = Canvas(file, sides, invariant=True, pageCompression=1)
     canvas.setTitle(writable(title))
     canvas.setCreator("Lightwell")
+    points = scale * POINTS
+    lines = round(block.height)
+    # The block begins at the upper edge of the page, which has the rounded size of the PNG.
+    canvas.translate(0, sides[1] - lines * points)
     canvas.scale(points, points)
-    page = _Page(canvas, size[1], theme)
+    page = _Page(canvas, lines, theme)
     try:
-        page.mark(Rectangle(0, 0, *size, "ground"), (0, 0))
+        # A pixel more: up to half of one is below the block, or right of it.
+        page.mark(Rectangle(0, 0, block.width + 1, block.height + 1, "ground"), (0, 0))
         for x, y, part in walk(block):
             for mark in part.marks:
                 page.mark(mark, (x, y))
@@ -86,14 +96,22 @@ def pdf(block: Block, scale: Length, theme: Theme, title: str) -> bytes:
     return file.getvalue()
 
 
-@cache
 def _fonts() -> tuple[TTFont, ...]:
-    """Register the fonts of text, of which each PDF embeds the characters that it has."""
+    """Return the fonts of text, of which each PDF embeds the characters that it has."""
+    # ReportLab has one font of a name: two threads must not register one each.
+    with _lock:
+        return _registered()
+
+
+@cache
+def _registered() -> tuple[TTFont, ...]:
+    """Register the fonts of text."""
     families: tuple[Family, ...] = (FAMILY, SIGNS)
     faces = tuple(_Face(family, io.BytesIO(font_file(family))) for family in families)
     for face in faces:
         pdfmetrics.registerFont(face)
-    return faces
+    # By name: of two fonts of a name ReportLab keeps the first.
+    return tuple(pdfmetrics.getFont(family) for family in families)
 
 
 class _Face(TTFont):  # type: ignore[misc]  # ReportLab has no types

@@ -27,6 +27,7 @@ from probes.output.drawing.marks import (
     Stroke,
     Text,
     edges,
+    size_of,
     walk,
 )
 from probes.output.drawing.text import (
@@ -36,8 +37,8 @@ from probes.output.drawing.text import (
     letter_starts,
     spelled,
     width_before,
-)
     writable,
+)
 from probes.output.drawing.themes import NAN_COLOURS, Theme
 
 Origin = tuple[Length, Length]
@@ -55,10 +56,11 @@ def svg(block: Block, scale: Length, theme: Theme, title: str) -> bytes:
         theme: Colours of ground, text and frames.
         title: Title of the document.
     """
-    width, height = round(block.width), round(block.height)
-    size = f'width="{number(width * scale)}" height="{number(height * scale)}"'
+    width, height = size_of(block, scale)
+    size = f'width="{width}" height="{height}"'
+    view = f'viewBox="0 0 {number(width / scale)} {number(height / scale)}"'
     # Spaces are preserved, as each letter has its place: by the root for viewers without CSS.
-    root = f'{size} viewBox="0 0 {width} {height}" xml:space="preserve" font-family="{_FAMILIES}"'
+    root = f'{size} {view} xml:space="preserve" font-family="{_FAMILIES}"'
     writer = _Writer(theme)
     lines: list[str] = []
     for x, y, part in walk(block):

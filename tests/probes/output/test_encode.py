@@ -33,7 +33,8 @@ def test_npz_has_the_bytes_of_numpy() -> None:
     given, file = result("maps"), io.BytesIO()
     content = to_npz(given)
     with np.load(io.BytesIO(content)) as found:
-        np.savez(file, **found)
+        members: dict[str, Any] = dict(found)
+    np.savez(file, **members)
 
     assert content == file.getvalue()
 

@@ -2,8 +2,10 @@
 
 import io
 import re
+import time
 import xml.etree.ElementTree as ET
 from base64 import b64decode
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
 import numpy as np
@@ -12,9 +14,11 @@ import pypdfium2.raw
 import pytest
 from PIL import Image
 from playwright.sync_api import Page
+from reportlab.pdfbase import pdfmetrics
 
 from probes.figures.colormaps import DIVERGING
 from probes.figures.figures import Colour, Heatmap, Lines, Measure, Panels, Tiles
+from probes.output.drawing import pdf
 from probes.output.drawing.text import family_of, hinted_shift
 from probes.output.drawing.themes import THEMES, ThemeName
 from probes.output.figure_layout import layout
@@ -42,11 +46,11 @@ def test_rasters_are_those_of_the_png(name: str, theme: ThemeName, page: Page) -
     pixels = decoded(render(FIGURES[name], style))
     height, width, _ = pixels.shape
 
-    pdf = pdf_raster(render(FIGURES[name], style, "pdf"))
-    svg = svg_raster(page, render(FIGURES[name], style, "svg"), (width, height))
+    by_pdf = pdf_raster(render(FIGURES[name], style, "pdf"))
+    by_svg = svg_raster(page, render(FIGURES[name], style, "svg"), (width, height))
 
-    assert difference(pdf, pixels) <= MOST_DIFFERENT
-    assert difference(svg, pixels) <= MOST_DIFFERENT
+    assert difference(by_pdf, pixels) <= MOST_DIFFERENT
+    assert difference(by_svg, pixels) <= MOST_DIFFERENT
 
 
 @pytest.mark.parametrize("picture_format", ["svg", "pdf"])
@@ -173,6 +177,56 @@ def test_a_style_has_a_width(width: int) -> None:
     assert svg is not None
     assert float(svg[1]) == pytest.approx(width, abs=1)
     assert points == pytest.approx(width * 0.75, abs=1)
+
+
+@pytest.mark.parametrize(
+    "style", [Style(), Style(2), Style(3), Style(width=333), Style(width=800), Style(width=6400)]
+)
+@pytest.mark.parametrize("name", ["bars", "overlay", "filters"])
+def test_each_format_has_the_size_of_the_png(name: str, style: Style) -> None:
+    """Pixels of the PNG are whole, and so are those of an SVG; a PDF has 0.75 points for each."""
+    figure = FIGURES[name]
+    height, width, _ = decoded(render(figure, style)).shape
+    root = ET.fromstring(render(figure, style, "svg"))  # noqa: S314 - our own
+    document = pypdfium2.PdfDocument(render(figure, style, "pdf"))
+    points = document[0].get_size()
+    document.close()
+    view = [float(each) for each in root.attrib["viewBox"].split()]
+
+    assert (root.attrib["width"], root.attrib["height"]) == (str(width), str(height))
+    assert points == pytest.approx((width * 0.75, height * 0.75), abs=1e-3)
+    # Both axes have the scale of the PNG.
+    assert width / view[2] == pytest.approx(height / view[3], rel=1e-3)
+
+
+@pytest.mark.parametrize("style", [Style(width=333, theme="dark"), Style(3, theme="dark")])
+def test_the_ground_covers_a_page(style: Style) -> None:
+    """No edge of a PDF is left white where the size of the picture was rounded up."""
+    for name in ("bars", "overlay", "filters"):
+        pixels = pdf_raster(render(FIGURES[name], style, "pdf")).astype(int)
+
+        for edge in (pixels[0], pixels[-1], pixels[:, 0], pixels[:, -1]):
+            assert abs(edge - THEMES["dark"].rgb("ground")).max() <= 1
+
+
+def test_threads_register_one_font_each(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Two pictures that are the first ones, at once, have the same fonts."""
+    made: list[str] = []
+    usual = pdf._Face
+
+    def slow(family: str, file: io.BytesIO) -> object:
+        made.append(family)
+        time.sleep(0.05)
+        return usual(family, file)
+
+    monkeypatch.setattr(pdf, "_Face", slow)
+    pdf._registered.cache_clear()
+    with ThreadPoolExecutor(3) as threads:
+        found = [*threads.map(lambda _: pdf._fonts(), range(3))]
+
+    assert sorted(made) == ["Aileron", "Vera"]
+    assert found[0] is found[1] is found[2]
+    assert [pdfmetrics.getFont(name) for name in made] == [*found[0]]
 
 
 def test_the_dark_theme_has_the_colours_of_data() -> None:
