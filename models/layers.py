@@ -83,8 +83,3 @@ def shared_layer(operation: Operation, module: Any, values: Sequence[Array]) -> 
 def two_logits(logit: Array) -> Array:
     """Return the logits of two classes, 0 and the logit of a layer with one unit."""
     return jnp.concatenate([jnp.zeros_like(logit), logit], axis=-1)
-
-
-def edited(value: Array, scale: Array, shift: Array) -> Array:
-    """Return v · scale + shift of each value; a scale of 0 replaces even an infinite value."""
-    return jnp.where(scale == 0, shift, value * scale + shift)

@@ -14,9 +14,9 @@ from jaxtyping import Array, Float
 from models.architecture import Architecture
 from models.cnn.layout import CONVOLVED_IMAGES, Layout, layout_of
 from models.cnn.programs import channel_first, image_row, network_definition, network_values
-from models.layers import edited
 from models.runtime.parameters import GraphDefinition, Parameters
 from models.runtime.programs import Program
+from models.value_edits import edited
 
 if TYPE_CHECKING:
     from models.cnn.network import ImageNetwork

@@ -14,7 +14,8 @@ from jaxtyping import Array, Bool, Float
 
 from models.architecture import CELL_VALUES
 from models.declaration.operations import Recurrent
-from models.layers import ACTIVATION_FUNCTIONS, edited
+from models.layers import ACTIVATION_FUNCTIONS
+from models.value_edits import edited
 
 ORTHOGONAL = nnx.initializers.orthogonal()
 """Initial values of a cell's recurrent kernel."""

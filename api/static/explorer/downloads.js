@@ -116,7 +116,7 @@ export function closeWhenLeft(menu) {
     if (menu.contains(/** @type {Node} */ (target))) return;
     menu.open = false;
     // A menu that has left the page has no `toggle` event.
-    document.removeEventListener("pointerdown", closeOutside);
+    if (!menu.isConnected) document.removeEventListener("pointerdown", closeOutside);
   };
   // While it is open: a listener of the document would keep the menu, and the chapter around it.
   menu.addEventListener("toggle", () => {

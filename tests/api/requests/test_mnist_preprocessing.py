@@ -1,7 +1,6 @@
 """Preparation as MNIST: real digits pass untouched, drawn ones come to look like them."""
 
 from itertools import pairwise
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -16,14 +15,13 @@ from api.requests.mnist_preprocessing import PreparedImage, preprocess_mnist, wi
 from api.requests.preparation_steps import NEGATIVE
 from models.data import samples
 
-SAMPLES = Path("models/data/samples.safetensors")
 IDENTITY = [1.0, 0.0, 0.0, 0.0, 1.0, 0.0]
 
 
 @pytest.fixture(scope="module")
 def digits() -> np.ndarray:
     """MNIST test images, white on black."""
-    return load_file(SAMPLES)["images"]
+    return load_file(samples.PATH)["images"]
 
 
 def prepared(
