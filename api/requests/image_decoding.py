@@ -40,6 +40,7 @@ from api.requests.image_limits import (
 from api.requests.image_structure import CHUNK_HEAD, check_segments, pixel_chunks
 from api.requests.mistaken_images import unknown_format
 from api.requests.planes import Planes
+from models.data.pictures import in_8_bits
 
 JPEG = b"\xff\xd8\xff"
 PLAIN_HEADER = 25  # bytes of the chunk IHDR, whole
@@ -228,7 +229,7 @@ def _load(image: Image.Image, reduction: int) -> Image.Image:
     image.load()
     if is_deep:
         _check_levels(image)
-    return _in_8_bits(image) if reduction == 1 else _reduced(image, reduction)
+    return in_8_bits(image) if reduction == 1 else _reduced(image, reduction)
 
 
 def _check_levels(image: Image.Image) -> None:
@@ -265,34 +266,13 @@ def _reduced(image: Image.Image, reduction: int) -> Image.Image:
     rows = reduction * ceil(STRIP_PIXELS / width / reduction)
     strips = [
         # Pillow weighs colours by alpha.
-        _in_8_bits(image.crop((0, top, width, min(top + rows, height)))).reduce(reduction)
+        in_8_bits(image.crop((0, top, width, min(top + rows, height)))).reduce(reduction)
         for top in range(0, height, rows)
     ]
     whole = Image.new(strips[0].mode, (strips[0].width, sum(strip.height for strip in strips)))
     for index, strip in enumerate(strips):
         whole.paste(strip, (0, index * rows // reduction))
     return whole
-
-
-def _in_8_bits(image: Image.Image) -> Image.Image:
-    """Convert a decoded image to grey or colours of 8 bits, with or without alpha."""
-    if image.mode.startswith("I"):
-        return _in_8_bits_from_16(image)
-    if image.mode in {"L", "RGB"} and "transparency" not in image.info:
-        return image
-    if image.has_transparency_data:
-        return image.convert("RGBA")
-    return image.convert("L" if image.mode == "1" else "RGB")
-
-
-def _in_8_bits_from_16(image: Image.Image) -> Image.Image:
-    """Convert a decoded 16-bit grey image: 65535 is 255, and one level perhaps transparent."""
-    deep = np.asarray(image).astype(np.int64).clip(0, 65_535)
-    grey = Image.fromarray(((deep + 128) // 257).astype(np.uint8))
-    if (transparent := image.info.get("transparency")) is None:
-        return grey
-    alpha = Image.fromarray(np.where(deep == transparent, 0, 255).astype(np.uint8))
-    return Image.merge("LA", (grey, alpha))
 
 
 def _planes(picture: Image.Image, *, exact: bool) -> Planes:

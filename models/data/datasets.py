@@ -16,7 +16,7 @@ from jaxtyping import UInt8
 from PIL import Image, ImageOps
 
 from models.data.mnist import HEIGHT, WIDTH
-from models.data.pictures import fit_pixels
+from models.data.pictures import fit_pixels, in_8_bits
 from models.declaration.declaration import ImageSpec
 from models.printable import printable
 
@@ -94,7 +94,7 @@ def read_pictures(
     for path in sorted(one for one in folder.iterdir() if not one.name.startswith(".")):
         try:
             with Image.open(path, formats=("PNG", "JPEG")) as opened:
-                upright = ImageOps.exif_transpose(opened).convert("RGBA")
+                upright = in_8_bits(ImageOps.exif_transpose(opened)).convert("RGBA")
                 white = Image.new("RGBA", upright.size, "white")
                 whole = Image.alpha_composite(white, upright).convert(mode)
                 fitted = fit_pixels(np.asarray(whole), image)

@@ -9,9 +9,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from api.requests.image_decoding import decode
 from models.architecture import Architecture
 from models.data.arrays import sequence_inputs
-from models.data.datasets import DatasetError
+from models.data.datasets import DatasetError, read_pictures
 from models.data.examples import read_examples
 from models.declaration.declaration import parse_declaration
 from models.derivation import derive
@@ -42,6 +43,32 @@ def test_a_folder_has_a_picture_of_each_class(tmp_path: Path) -> None:
     assert first.tolist() == [0.5, -0.25, 0.0]
     assert second.tolist() == [-0.5, -0.25, 1.0]
     assert third.tolist() == [0.5, 0.75, 1.0]
+
+
+@pytest.mark.parametrize("transparent", [None, 0])
+def test_grey_of_16_bits_is_trained_as_it_is_served(
+    transparent: int | None, tmp_path: Path
+) -> None:
+    """Levels of 16 bits become those of 8 by the server's rule; one level may be transparent."""
+    levels = (np.arange(24, dtype=np.uint16) * 2_849).reshape(4, 6)
+    chosen = {} if transparent is None else {"transparency": transparent}
+    for name in "abc":
+        (tmp_path / name).mkdir()
+        Image.fromarray(levels).save(tmp_path / name / "one.png", **chosen)
+
+    (found, *_), served = (
+        read_pictures(tmp_path / "a", COLOUR.image),
+        decode((tmp_path / "a" / "one.png").read_bytes(), exact=True),
+    )
+
+    expected = (levels.astype(int) + 128) // 257
+    assert served.grey.tolist() == expected.tolist()
+    assert (served.alpha is None) == (transparent is None)
+    if transparent is not None:
+        expected[levels == transparent] = 255
+    assert found.tolist() == np.repeat(expected[..., None], 3, axis=2).tolist()
+    assert found.max() == 255
+    assert len(np.unique(found)) > 20
 
 
 def test_an_archive_of_integers_equals_one_of_values(tmp_path: Path) -> None:
