@@ -32,6 +32,9 @@ MAX_SHOWN = 24
 _FILE = re.compile(r"round-(\d+)\.safetensors")
 """Name of a checkpoint in a run directory; its group is the number of rounds."""
 
+RECIPE = "recipe"
+"""Option of a run directory: hyperparameters, which runs of version 0.2 and before do not state."""
+
 _STATED = frozenset({"rounds", "seconds", "options"})
 """Metadata of a checkpoint in a run directory."""
 
@@ -166,8 +169,11 @@ class RunDirectory:
         if not described.keys() >= _STATED or described["rounds"] != rounds:
             msg = f"{path.name} does not state the round, time and options of its run"
             raise CheckpointError(msg)
-        if described["options"] != self._options:
-            changed = _changed(described["options"], self._options)
+        before, now = described["options"], self._options
+        if isinstance(before, dict) and RECIPE not in before:
+            now = {name: value for name, value in now.items() if name != RECIPE}
+        if before != now:
+            changed = _changed(before, now)
             msg = f"{self.path} holds a run with other options: {changed}"
             raise RunError(msg)
         try:
@@ -231,6 +237,9 @@ def _changed(before: Any, now: Mapping[str, Any]) -> str:
     for name in sorted(before.keys() | now.keys()):
         one, other = before.get(name), now.get(name)
         if one == other:
+            continue
+        if isinstance(one, dict) and isinstance(other, dict):
+            changed.append(_changed(one, other))
             continue
         is_short = max(len(repr(one)), len(repr(other))) <= MAX_SHOWN
         changed.append(f"{name} was {one!r}, now {other!r}" if is_short else f"{name} has changed")

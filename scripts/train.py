@@ -41,7 +41,7 @@ from models.runtime.checkpoints import CheckpointError
 from models.runtime.durable_files import write_atomically
 from models.runtime.training_loop import Trainer
 from models.training.classifier import ClassifierTrainer
-from models.training.recipe import FILE as RECIPE
+from models.training.recipe import FILE as RECIPE_FILE
 from models.training.recipe import (
     Recipe,
     RecipeError,
@@ -51,7 +51,7 @@ from models.training.recipe import (
 )
 from scripts import artifacts
 from scripts.command_line import fail
-from scripts.run_directory import Progress, RunDirectory, RunError, claim
+from scripts.run_directory import RECIPE, Progress, RunDirectory, RunError, claim
 from scripts.training_options import counting_recipe, parse
 
 Report = Callable[[str], None]
@@ -194,10 +194,14 @@ def _job(options: argparse.Namespace, declared: Declared | None) -> Job:
         return _declared_job(declared, options.data)
     passing = {"output", "resume", "every", "brief", "declaration", "recipe", "data"}
     lasting = {name: value for name, value in vars(options).items() if name not in passing}
-    return Job(_trainer(options), lasting)
+    trainer = _trainer(options)
+    # Those that no option sets may change with the version; as JSON has them, without tuples.
+    recipe = json.loads(json.dumps(asdict(trainer.config)))
+    rest = {name: value for name, value in recipe.items() if name not in lasting}
+    return Job(trainer, {**lasting, RECIPE: rest})
 
 
-def _trainer(options: argparse.Namespace) -> Trainer[Any]:
+def _trainer(options: argparse.Namespace) -> CNNTrainer | LSTMTrainer:
     """Build the trainer of a network that ships."""
     return _cnn_trainer(options) if options.model == "cnn" else _lstm_trainer(options)
 
@@ -216,7 +220,7 @@ def _declared_job(declared: Declared, data: str) -> Job:
     examples = read_examples(data, architecture)
     lasting = {
         "declaration": text,
-        "recipe": asdict(recipe),
+        RECIPE: asdict(recipe),
         # Of equal examples in equal order the same ones are held out.
         "data": checkpoints.digest(examples._asdict()),
     }
@@ -225,7 +229,7 @@ def _declared_job(declared: Declared, data: str) -> Job:
 
 def _hyperparameters(options: argparse.Namespace) -> dict[str, Any]:
     """Return the hyperparameters of the recipe of `scripts.train`; none without a recipe."""
-    path = options.recipe or options.declaration / RECIPE
+    path = options.recipe or options.declaration / RECIPE_FILE
     if options.recipe is None and not path.exists():
         return {}
     trainer, found = read_recipe(path)
@@ -235,7 +239,7 @@ def _hyperparameters(options: argparse.Namespace) -> dict[str, Any]:
     return found
 
 
-def _cnn_trainer(options: argparse.Namespace) -> Trainer[Any]:
+def _cnn_trainer(options: argparse.Namespace) -> CNNTrainer:
     config = replace(
         shipped_recipe("cnn", CNNTrainConfig),
         epochs=options.epochs,
@@ -247,7 +251,7 @@ def _cnn_trainer(options: argparse.Namespace) -> Trainer[Any]:
     return CNNTrainer(config, shown, mnist("test"))
 
 
-def _lstm_trainer(options: argparse.Namespace) -> Trainer[Any]:
+def _lstm_trainer(options: argparse.Namespace) -> LSTMTrainer:
     recipe = counting_recipe()
     stages = tuple(
         stage._replace(rounds=min(stage.rounds, options.rounds))

@@ -170,6 +170,24 @@ def test_a_run_resumes_only_with_its_options(tmp_path, tiny, capsys):
     assert "holds a run with other options: seed was 1, now 9\n" in capsys.readouterr().err
 
 
+def test_a_run_resumes_only_with_its_recipe(tmp_path, tiny, capsys, monkeypatch):
+    """Hyperparameters that no option sets are compared too; runs of before do not state them."""
+    output = tmp_path / "run"
+    assert train.main([*TINY, str(output)]) == 0
+    assert train.main([*TINY, str(output), "--resume"]) == 0
+    other = replace(train.counting_recipe(), clip=0.125)
+    monkeypatch.setattr(train, "counting_recipe", lambda: other)
+    capsys.readouterr()
+    assert train.main([*TINY, str(output), "--resume"]) == 1
+    told = capsys.readouterr().err
+    assert re.search(r"holds a run with other options: clip was [\d.]+, now 0\.125\n", told)
+    for path in (output / "checkpoints").iterdir():
+        saved = checkpoints.load(path)
+        saved.metadata["options"].pop("recipe")
+        checkpoints.save(path, saved.tensors, saved.metadata)
+    assert train.main([*TINY, str(output), "--resume"]) == 0
+
+
 def test_a_concurrent_run_is_refused(tmp_path, tiny, capsys):
     """Two runs cannot write to one directory; the lock is released after the first."""
     output = tmp_path / "run"

@@ -49,7 +49,7 @@ def test_a_run_resumes_only_with_equal_examples(tmp_path, declared, monkeypatch,
     assert "holds a run with other options: data has changed" in capsys.readouterr().err
     (tmp_path / "letters" / "recipe.toml").write_text("epochs = 3\nbatch = 4\n")
     assert train.main([*declared, *output, "--resume"]) == 1
-    assert "recipe has changed" in capsys.readouterr().err
+    assert "epochs was 2, now 3; validation was 0.25, now 0.1\n" in capsys.readouterr().err
 
 
 def test_the_declaration_of_a_run_is_that_of_its_beginning(tmp_path, declared, monkeypatch):
