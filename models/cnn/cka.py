@@ -49,7 +49,7 @@ def cka(ones: Sequence[Gram], others: Sequence[Gram]) -> Float[np.ndarray, "ones
     """Return the debiased CKA of all pairs of layers, from Gram matrices of the layers.
 
     It is 1 for layers that differ by a rotation and a scale, and about 0, above or below, for
-    unrelated ones.
+    unrelated ones. It is NaN for a layer that is constant over the images.
 
     Args:
         ones: Gram matrices of `centred_gram`.

@@ -10,7 +10,8 @@ class PCA(NamedTuple):
     """PCA of a layer: principal axes by decreasing variance.
 
     Attributes:
-        explained_variance: Share of the whole variance along each axis, in [0, 1].
+        explained_variance: Share of the whole variance along each axis, in [0, 1]; 0 where all
+            values are constant.
     """
 
     mean: Float32[np.ndarray, " units"]
@@ -35,6 +36,8 @@ def principal_axes(values: Float[np.ndarray, "rows units"], count: int) -> PCA:
     largest = np.take_along_axis(components, np.abs(components).argmax(axis=1)[:, None], axis=1)
     # The sign of an eigenvector is arbitrary; a rule makes artifacts of two runs comparable.
     components *= np.sign(largest)
-    shares = variances[order] / variances.sum()
+    # Rounding leaves variances that are 0 slightly below it; a constant layer has no others.
+    variances = variances.clip(0)
+    shares = variances[order] / (variances.sum() or 1)
     narrow = (each.astype(np.float32) for each in (mean, components, shares))
     return PCA(*narrow)

@@ -31,12 +31,14 @@ class _Wanted(NamedTuple):
     Attributes:
         kinds: Letters of NumPy's kinds.
         shape: Lengths of its axes; a letter is any length, the same for each axis of that letter.
+        undefined: Whether a value may be NaN, such as the similarity of a constant layer.
     """
 
     kinds: str
     shape: tuple[int | str, ...]
     low: float = -np.inf
     high: float = np.inf
+    undefined: bool = False
 
 
 def check_record(kind: str, record: Checkpoint, architecture: Architecture) -> None:
@@ -74,10 +76,11 @@ def _lengths(tensors: Tensors, wanted: Mapping[str, _Wanted]) -> dict[str, int]:
         if value.shape != shape or value.dtype.kind not in one.kinds:
             msg = f"tensor {name} must be {_called(one)} {shape}, not {value.dtype} {value.shape}"
             raise CheckpointError(msg)
-        if value.dtype.kind == "f" and not np.isfinite(value).all():
+        known = value[~np.isnan(value)] if one.undefined else value
+        if value.dtype.kind == "f" and not np.isfinite(known).all():
             msg = f"tensor {name} holds values that are not finite"
             raise CheckpointError(msg)
-        if value.size and not (one.low <= value.min() and value.max() <= one.high):
+        if known.size and not (one.low <= known.min() and known.max() <= one.high):
             msg = f"tensor {name} must have values from {one.low:g} to {one.high:g}"
             raise CheckpointError(msg)
     for letter, length in lengths.items():
@@ -161,8 +164,8 @@ def _layers(architecture: Architecture) -> dict[str, _Wanted]:
     return {
         **{name: _Wanted("f", (count,), 0, 1) for name in shares},
         "gradient": _Wanted("f", (count, "tasks")),
-        "cka": _Wanted("f", (count, count), -2, 2),
-        "cka.training": _Wanted("f", ("rounds", count), -2, 2),
+        "cka": _Wanted("f", (count, count), -2, 2, undefined=True),
+        "cka.training": _Wanted("f", ("rounds", count), -2, 2, undefined=True),
         "embedding.mean": _Wanted("f", (values,)),
         "embedding.components": _Wanted("f", ("components", values)),
         "embedding.shares": _Wanted("f", ("components",), 0, 1),
