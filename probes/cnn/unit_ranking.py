@@ -23,7 +23,7 @@ from probes.declaration import (
 from probes.figures import colours
 from probes.figures.figures import Bars, Figure, Heatmap, Measure, Panels, Tensor
 from probes.shared.choices import ClassChoice, LayerChoice
-from probes.shared.needs import artifact_need
+from probes.shared.needs import RECORDED, artifact_need
 
 Quantity = Literal["selectivity", "mean", "silence"]
 
@@ -198,8 +198,7 @@ def _title(context: ProbeContext[UnitsParameters]) -> str:
 
 UNITS_RECORD = artifact_need(
     "units",
-    "Its weights have no record of units over a data set, which python -m scripts.artifacts makes "
-    "for networks of MNIST's digits.",
+    f"Its weights have no record of units over a data set, {RECORDED}.",
 )
 """Need of the ranking of units: statistics of each unit over a test set."""
 

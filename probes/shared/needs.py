@@ -36,10 +36,12 @@ CONVOLUTIONS_3X3 = Need(
 )
 """Need of probes about the Frei-Chen components of filters."""
 
+RECORDED = "which python -m scripts.artifacts makes for the architecture of cnn only"
+"""Part of a sentence: networks whose records over a data set are made."""
+
 LAYERS_RECORD = artifact_need(
     "layers",
-    "Its weights have no record of layers over a data set, which python -m scripts.artifacts makes "
-    "for networks of MNIST's digits.",
+    f"Its weights have no record of layers over a data set, {RECORDED}.",
 )
 """Need of probes about layers over a data set: their comparison, and the embedding."""
 

@@ -7,10 +7,15 @@ import numpy as np
 import pytest
 from starlette.testclient import TestClient
 
+from models.cnn.records import check_record
 from models.data.samples import Samples
 from models.registry import ResidentModel
+from models.runtime.checkpoints import CheckpointError
 from probes.cnn import embedded, embedding, layers
 from probes.cnn.layers import compared_layers
+from probes.declaration import Coloured, ModelContext, ProbeCall, ProbeInput
+from probes.output.render import render
+from probes.output.style import Style
 from tests.models.cnn.test_cka import direct
 from tests.networks import SIMPLE_CNN
 from tests.oracles.numpy64 import cnn_trace
@@ -85,6 +90,25 @@ def test_weights_without_a_record_have_no_such_probe(cnn: ResidentModel) -> None
         need = probe.unmet(replace(cnn, artifacts={}))
         assert need is not None
         assert "no record of layers" in need.reason
+        assert need.reason.endswith("scripts.artifacts makes for the architecture of cnn only.")
+
+
+def test_a_constant_layer_is_like_no_other(cnn: ResidentModel) -> None:
+    """Its similarity is not a number: its record is loaded, and is drawn; infinity is refused."""
+    record = cnn.artifacts["layers"]
+    place = COMPARED_LAYERS.index("relu3")
+    tensors = {name: value.copy() for name, value in record.tensors.items()}
+    tensors["cka"][place] = tensors["cka"][:, place] = tensors["cka.training"][:, place] = np.nan
+    constant = replace(record, tensors=tensors)
+
+    check_record("layers", constant, SIMPLE_CNN)
+
+    context = ModelContext(SIMPLE_CNN, cnn.weights, artifacts={"layers": constant})
+    figure = layers.layers(ProbeCall(context, ProbeInput(), Coloured()).with_outputs({}))
+    assert render(figure, Style()).startswith(b"\x89PNG")
+    tensors["cka"][place] = np.inf
+    with pytest.raises(CheckpointError, match="tensor cka holds values that are not finite"):
+        check_record("layers", constant, SIMPLE_CNN)
 
 
 def test_every_layer_is_compared(cnn: ResidentModel) -> None:

@@ -8,7 +8,7 @@ import pytest
 from starlette.testclient import TestClient
 
 from models.registry import ResidentModel
-from probes.cnn.unit_ranking import UnitsParameters, check_units, rank
+from probes.cnn.unit_ranking import PROBES, UnitsParameters, check_units, rank
 from probes.cnn.unit_record import class_selectivity, selectivity
 from probes.declaration import ModelContext, ParameterError, ProbeCall, ProbeInput
 from tests.networks import SIMPLE_CNN
@@ -64,6 +64,14 @@ def test_units_are_ranked_by_selectivity(
 
     np.testing.assert_allclose(told["score"], scores[first], atol=1e-6)
     assert names == [truth[at][1] for at in first]
+
+
+def test_weights_without_a_record_have_no_ranking(cnn: ResidentModel) -> None:
+    """The need says for which networks a record is made."""
+    need = PROBES[0].unmet(replace(cnn, artifacts={}))
+
+    assert need is not None
+    assert need.reason.endswith("scripts.artifacts makes for the architecture of cnn only.")
 
 
 def test_class_means_and_silence_are_those_of_the_units(
