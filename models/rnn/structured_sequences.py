@@ -33,7 +33,8 @@ def coins(random: np.random.Generator, number: int, length: int) -> Bits:
 def balanced(random: np.random.Generator, number: int, length: int) -> Bits:
     """Draw shuffled sequences with margin 0 or 2 at each power of two from 8 on, and at the end.
 
-    Half of the margins are 0, a tie, and half are 2.
+    Half of the margins are 0, a tie, and half are 2. At an odd end half are -1 and half are 1; a
+    power of two directly before the end is then passed over.
     """
     parts = _parts(random, number, length)
     return np.concatenate([random.permuted(part, axis=1) for part in parts], axis=1)
@@ -47,13 +48,19 @@ def there_and_back(random: np.random.Generator, number: int, length: int) -> Bit
 def _parts(random: np.random.Generator, number: int, length: int) -> Iterator[Bits]:
     """Yield the parts of balanced sequences between powers of two, ones first."""
     before = np.zeros(number, np.int64)
-    start, stop = 0, min(SHORTEST_HARD, length)
+    start, stop = 0, _stop(SHORTEST_HARD, length)
     # Each part restores the margin at its end, so that every power of two is a hard length.
     while start < length:
         margin = 2 * random.permutation(np.arange(number) % 2) - (stop % 2)
         ones = (stop - start + margin - before) // 2
         yield (np.arange(stop - start) < ones[:, None]).astype(np.uint8)
-        before, start, stop = margin, stop, min(2 * stop, length)
+        before, start, stop = margin, stop, _stop(2 * stop, length)
+
+
+def _stop(power: int, length: int) -> int:
+    """Return the end of a part of balanced sequences, which is at a power of two or the end."""
+    # One bit alone cannot bring a margin of 2 to -1.
+    return power if power + 1 < length else length
 
 
 def _rolled(random: np.random.Generator, part: Bits) -> Bits:

@@ -28,7 +28,15 @@ def test_hard_sequences_have_margin_0_or_2_at_powers_of_two(kind):
     margin = margins(drawn(kind, 60, 40))
     for length in (8, 16, 32, 40):
         assert sorted(margin[:, length - 1]) == [0] * 30 + [2] * 30
-    assert set(margins(drawn(kind, 60, 9))[:, -1]) == {-1, 1}
+    for length in (8, 16, 32):
+        assert sorted(margins(drawn(kind, 60, 64))[:, length - 1]) == [0] * 30 + [2] * 30
+
+
+@pytest.mark.parametrize("kind", ["balanced", "there_and_back"])
+@pytest.mark.parametrize("length", [1, 7, 9, 11, 17, 33, 65])
+def test_hard_sequences_have_margin_1_at_an_odd_end(kind, length):
+    """Half of the margins are -1 and half 1, also one bit after a power of two."""
+    assert sorted(margins(drawn(kind, 60, length))[:, -1]) == [-1] * 30 + [1] * 30
 
 
 def test_runs_of_there_and_back_are_long():
