@@ -272,14 +272,15 @@ def _space_is_kept(context: ProbeContext[CNNFindings]) -> Measurement:
     values = np.array([trained, plain, without], np.float32)
     tensor = Tensor("explained", "statistic", ("read",), values, {"read": names})
     bars = Bars("Variance of the image's displacement that a linear readout explains", tensor)
-    read = trained >= STATEMENTS["space_is_kept"].least
-    kept = "as well as from these" if read else "and not from these"
+    least = STATEMENTS["space_is_kept"].least
+    kept = "as well as from these" if trained >= least else "and not from these"
     why = (
         f"Positions are read from random convolutions ({plain:.2f}) {kept} ({trained:.2f}): maps "
         "keep them by the architecture alone."
     )
     random_values = tuple(maps for maps, _ in random)
-    return Measurement(trained, random_values, (bars, maps_of(context.outputs)), why=why)
+    also = max(random_values) < least
+    return Measurement(trained, random_values, (bars, maps_of(context.outputs)), also, why=why)
 
 
 _MEASURED: Mapping[str, Callable[[ProbeContext[CNNFindings]], Measurement]] = {

@@ -92,6 +92,22 @@ def test_the_shipped_network_is_supported_except_for_space(
     assert "architecture" in found["space_is_kept.why"]
 
 
+def test_space_is_not_learned_if_any_random_convolutions_keep_it(
+    cnn: ResidentModel, measured: Callable[..., Outputs]
+) -> None:
+    """All redrawn networks must explain less than the threshold, not only one of them."""
+    outputs = measured(cnn.weights, "space_is_kept")
+    call = called(cnn.weights, "space_is_kept")
+    for read, supported in ((0.4, True), (0.6, False)):
+        explained = np.full_like(outputs["explained"], 0.1)
+        explained[:2, 0] = 0.9, read
+        figure = findings(call.with_outputs({**outputs, "explained": explained}))
+        found = {one.name: one.value for one in measures(figure)}
+        assert found["space_is_kept.reference_low"] == pytest.approx(0.1)
+        assert found["space_is_kept.supported"] == supported
+        assert not found["space_is_kept.architectural"]
+
+
 def test_networks_that_learned_nothing_are_refused(
     cnn: ResidentModel, measured: Callable[..., Outputs]
 ) -> None:
