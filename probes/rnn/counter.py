@@ -1,13 +1,12 @@
 """Probe `counter` of networks that count bits: counting units, ablations, and drift."""
 
-from collections.abc import Generator, Iterable, Sequence
-from itertools import combinations
+from collections.abc import Iterable
 
 import numpy as np
 from jaxtyping import Float, Int, UInt8
 from pydantic import Field
 
-from models.rnn.ablations import SEQUENCES, STEPS, ablation_buckets
+from models.rnn.ablations import SEQUENCES, STEPS
 from models.rnn.unit_statistics import (
     GATES,
     QUANTITIES,
@@ -18,8 +17,7 @@ from models.rnn.unit_statistics import (
     held_out_sequences,
     measure_units,
 )
-from models.runtime.cancellation import raise_if_cancelled
-from models.runtime.programs import Call, Outputs, Run, in_slices
+from models.runtime.programs import Outputs, Run
 from probes.declaration import Parameters, Probe, ProbeCall, ProbeContext
 from probes.figures import colours
 from probes.figures.figures import (
@@ -31,6 +29,14 @@ from probes.figures.figures import (
     Measure,
     Panels,
     Tensor,
+)
+from probes.rnn.counter_ablations import (
+    MAX_EXHAUSTIVE_UNITS,
+    Ablation,
+    Kept,
+    ablation_rows,
+    eliminate,
+    every_set,
 )
 from probes.rnn.float64_cell import LSTMCell, counting_cell
 from probes.rnn.needs import COUNTS_WITH_ONE_LSTM
@@ -44,18 +50,8 @@ ABLATION_SEED = 2027
 COUNTS = QUANTITIES[:3]
 """Quantities that a counter may follow: ones minus zeros, ones, and zeros."""
 
-MAX_EXHAUSTIVE_UNITS = 8
-"""Most units at which the probe `counter` ablates every set of units; above, elimination."""
-
-ELIMINATION_DIVISOR = 4
-"""Greedy elimination of counter units drops one unit in this number per round, at least one."""
-
-SETS = (1 << MAX_EXHAUSTIVE_UNITS) + 1  # of a counter's ablations; each is a row
 CELL_GROUPS = 8
 """Number of equal groups of steps, by cell state, in which a counter's drift is averaged."""
-
-Kept = UInt8[np.ndarray, "sets units"]
-Correct = Int[np.ndarray, " sets"]
 
 
 class CounterParameters(Parameters):
@@ -101,76 +97,19 @@ def run(call: ProbeCall[CounterParameters]) -> Run:
         keep = every_set(units)
         correct = yield from ablation.correct(keep)
     else:
-        keep, correct = yield from _eliminate(ablation, units)
+        keep, correct = yield from eliminate(ablation, units)
     return {"keep": keep, "correct": correct}
 
 
-def every_set(units: int) -> Kept:
-    """Return every set of counter units to keep, the empty set first and the full set last."""
-    sets = [one for size in range(units + 1) for one in combinations(range(units), size)]
-    keep = np.zeros((len(sets), units), np.uint8)
-    for row, one in zip(keep, sets, strict=True):
-        row[list(one)] = 1
-    return keep
+def _rows(call: ProbeCall[CounterParameters]) -> int:
+    """Return the number of rows that a call of the probe `counter` makes."""
+    (units,) = call.model.architecture.recurrent[0].shape
+    return ablation_rows(units)
 
 
-class Ablation:
-    """Mean ablation of a counter: correct answers with dropped units' hidden states at their mean.
-
-    Args:
-        sequences: Input sequences.
-        units: Number of units.
-    """
-
-    def __init__(self, sequences: UInt8[np.ndarray, "sequences time"], units: int) -> None:
-        self.sequences = sequences
-        self.yes = 2 * sequences.sum(axis=1, dtype=np.int64) > sequences.shape[1]
-        self.mean = np.zeros(units, np.float32)
-        # Two batches per slice: the device has work while the next calls are made.
-        self._slice = 2 * ablation_buckets(units)[-1]
-
-    def find_mean(self, whole: Kept) -> Generator[Sequence[Call], list[Outputs], None]:
-        """Measure the mean hidden state that an ablated counter unit gets, without ablation."""
-        (found,) = yield (self._call(whole[0], "mean_hidden"),)
-        self.mean = found["mean_hidden"]
-
-    def correct(self, keep: Kept) -> Generator[Sequence[Call], list[Outputs], Correct]:
-        """Count the LSTM's correct answers with each set of counter units kept."""
-        calls = (self._call(one, "logits") for one in keep)
-        found = yield from in_slices(calls, self._slice)
-        answers = (one["logits"][:, 1] > one["logits"][:, 0] for one in found)
-        return np.array([(yes == self.yes).sum() for yes in answers], np.int64)
-
-    def _call(self, keep: UInt8[np.ndarray, " units"], output: str) -> Call:
-        held = {"keep": keep.astype(np.float32), "instead": self.mean}
-        return Call("ablate", {"sequence": self.sequences, **held}, frozenset({output}))
-
-
-def _eliminate(
-    ablation: Ablation, units: int
-) -> Generator[Sequence[Call], list[Outputs], tuple[Kept, Correct]]:
-    """Greedy elimination of counter units: drop those whose ablation costs least.
-
-    Each unit is also tried alone.
-    """
-    kept = np.ones(units, np.uint8)
-    tried = [np.concatenate([kept[None], np.eye(units, dtype=np.uint8)])]
-    counts = [(yield from ablation.correct(tried[0]))]
-    while kept.any():
-        raise_if_cancelled()
-        left = np.flatnonzero(kept)
-        without = np.repeat(kept[None], len(left), axis=0)
-        without[np.arange(len(left)), left] = 0
-        correct = yield from ablation.correct(without)
-        tried.append(without)
-        counts.append(correct)
-        first = np.argsort(-correct, kind="stable")[: max(1, len(left) // ELIMINATION_DIVISOR)]
-        # The previous array is already in `tried`.
-        kept = kept.copy()
-        kept[left[first]] = 0
-        tried.append(kept[None])
-        counts.append((yield from ablation.correct(kept[None])))
-    return np.concatenate(tried), np.concatenate(counts)
+def _held(call: ProbeCall[CounterParameters]) -> int:
+    """Return the bytes that a call of the probe `counter` holds: logits of each set."""
+    return kept(_rows(call), 4 * floats(SEQUENCES, 2))
 
 
 def counter(context: ProbeContext[CounterParameters]) -> Figure:
@@ -247,7 +186,8 @@ def _ablations(outputs: Outputs, tolerance: float) -> tuple[Figure, ...]:
         Measure("accuracy", float(accuracy[place])),
         Measure("full_accuracy", whole),
         Measure("constant_accuracy", 0.5),
-        Measure("sets_tried", len(keep)),
+        # Elimination comes to some sets twice.
+        Measure("sets_tried", len(np.unique(keep, axis=0))),
     )
     by_size: Coordinates = {"size": list(best)}
     places = list(best.values())
@@ -390,8 +330,8 @@ PROBES = (
         figure=counter,
         parameters=CounterParameters,
         run=run,
-        rows=lambda _: SETS,
-        held=lambda _: kept(SETS, 4 * floats(SEQUENCES, 2)),
+        rows=_rows,
+        held=_held,
         input=False,
         checkpoints=True,
         example={"tolerance": "0.02"},

@@ -22,7 +22,8 @@ from api.settings import Settings
 from models.rnn.structured_sequences import SEQUENCE_KINDS
 from models.rnn.unit_statistics import held_out_sequences
 from models.runtime.programs import Call
-from probes.rnn.counter import ablation_sequences, every_set
+from probes.rnn.counter import ablation_sequences
+from probes.rnn.counter_ablations import every_set
 from probes.rnn.shapley import shapley_values
 from probes.rnn.state_map import StateMap
 from tests.networks import COUNTING_LSTM

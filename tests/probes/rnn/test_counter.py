@@ -15,12 +15,13 @@ from probes.declaration import ModelContext, ProbeCall, ProbeInput
 from probes.figures.figures import measures, tensors
 from probes.rnn.counter import (
     CELL_GROUPS,
+    PROBES,
     CounterParameters,
     ablation_sequences,
     counter,
-    every_set,
     run,
 )
+from probes.rnn.counter_ablations import ablation_rows, every_set
 from tests.networks import counting_lstm
 from tests.oracles.numpy64 import lstm_trace
 from tests.probes.handmade import STEP, Tensors, ablated, answered, one_counter, run_with
@@ -223,7 +224,19 @@ def test_elimination_finds_it_too(units: int) -> None:
     assert told["best_accuracy"][0] == 0.5
     assert (told["best_accuracy"][1:] == 1).all()
     assert told["best_sets"].sum(axis=1).max() == units
-    assert len(outputs["keep"]) < 400
+    assert told["sets_tried"] == len({tuple(one) for one in outputs["keep"].tolist()})
+    assert ablation_rows(units) == 1 + len(outputs["keep"])
+
+
+def test_rows_are_those_of_the_number_of_units() -> None:
+    """The run for the mean and each set: 2 sets of one unit, 256 of eight; elimination above."""
+    (probe,) = PROBES
+
+    rows = [probe.rows(call_with(one_counter(units, 0))) for units in (1, 8, 64)]
+    held = [probe.held(call_with(one_counter(units, 0))) for units in (1, 8, 64)]
+
+    assert rows == [3, 257, 342]
+    assert held[0] < held[1] < held[2]
 
 
 def test_every_set_is_there_once() -> None:
