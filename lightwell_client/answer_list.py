@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, SupportsIndex, overload
 import numpy as np
 
 from lightwell_client.answers import Answer, Tensor
-from lightwell_client.frames import joined
+from lightwell_client.frames import joined, to_frame
+from lightwell_client.own_axes import with_own_axes
 from lightwell_client.xarray_export import Dataset, to_dataset
 
 if TYPE_CHECKING:
@@ -36,6 +37,9 @@ class AnswerList(list[Answer]):
     def __getitem__(self, key: str) -> Tensor: ...
     def __getitem__(self, key: SupportsIndex | slice | str) -> "Answer | AnswerList | Tensor":
         """Return one answer, a part of the list, or a tensor of all answers, stacked.
+
+        An axis of the tensor with the name of the list's is named after the tensor: the test
+        images of `across` are along `across.image`.
 
         Raises:
             KeyError: The answers have no tensor of this name.
@@ -72,13 +76,19 @@ class AnswerList(list[Answer]):
 
         Returns:
             A row for each value: columns `image` or `sequence`, which is the place in the list,
-            `prediction`, `tensor`, one for each axis, and `value`.
+            `prediction`, `tensor`, one for each axis, and `value`. An axis with the name of another
+            column is named after its tensor (`across.image`).
 
         Raises:
             ImportError: pandas is not installed.
             KeyError: An answer has no tensor of a name.
         """
-        return joined([answer.to_frame(*names) for answer in self], self.axis, self._predicted())
+        taken = (self.axis, "prediction")
+        frames = [
+            to_frame(with_own_axes(answer[name], taken) for name in names or answer.tensors)
+            for answer in self
+        ]
+        return joined(frames, self.axis, self._predicted())
 
     def _predicted(self) -> list[str | None]:
         return [None if one.prediction is None else one.prediction.name for one in self]
@@ -109,4 +119,5 @@ def _stacked(tensors: Sequence[Tensor], axis: str, name: str) -> Tensor:
             "from each answer, or send inputs of one length."
         )
     values = np.stack([one.values for one in tensors])
-    return Tensor(name, first.kind, (axis, *first.axes), first.coordinates, values)
+    own = with_own_axes(first, (axis,))
+    return Tensor(name, first.kind, (axis, *own.axes), own.coordinates, values)

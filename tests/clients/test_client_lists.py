@@ -127,3 +127,48 @@ def test_without_xarray_a_sentence_says_so(monkeypatch: pytest.MonkeyPatch) -> N
 
     with pytest.raises(ImportError, match="needs xarray.*pip install xarray"):
         answer(hidden=(3, 2)).to_xarray()
+
+
+@pytest.fixture(scope="module")
+def maps(lightwell: Lightwell, images: np.ndarray) -> AnswerList:
+    """Answers to `embedding`, whose tensors have an axis `image` of their own."""
+    found = lightwell.embedding(list(images[:2]))
+    assert isinstance(found, AnswerList)
+    assert found[0]["across"].axes == ("image",)
+    return found
+
+
+def test_an_axis_with_the_name_of_the_lists_is_named_after_its_tensor(maps: AnswerList) -> None:
+    """`image` is the place in the list, and `across.image` a test image."""
+    across, number = maps["across"], maps[1]["across"].coordinates["image"][5]
+
+    assert across.axes == ("image", "across.image")
+    np.testing.assert_array_equal(across.take(image=1), maps[1]["across"])
+    point = across.take(image=1, **{"across.image": number})
+    np.testing.assert_array_equal(point, maps[1]["across"].take(image=number))
+
+
+def test_own_axes_in_a_data_set(maps: AnswerList) -> None:
+    """A data set of xarray has the axis of the list, and that of each tensor."""
+    found = maps.to_xarray()
+
+    assert found["across"].dims == ("image", "across.image")
+    assert found.sizes["image"] == 2
+    np.testing.assert_array_equal(found["across"][1], maps[1]["across"])
+
+
+def test_own_axes_in_a_table(maps: AnswerList) -> None:
+    """A table of pandas has the place in the list, and the test image of each value."""
+    frame = maps.to_frame("across", "label")
+
+    assert list(frame.columns) == [
+        "image",
+        "prediction",
+        "tensor",
+        "across.image",
+        "label.image",
+        "value",
+    ]
+    rows = frame[(frame["image"] == 1) & (frame["tensor"] == "across")]
+    assert rows["across.image"].tolist() == list(maps[1]["across"].coordinates["image"])
+    np.testing.assert_array_equal(rows["value"].to_numpy(), maps[1]["across"].values)
