@@ -91,6 +91,8 @@ class Tensor:
     def to_frame(self) -> "pd.DataFrame":
         """Return an answer's tensor as a table of pandas: a row for each value, a column an axis.
 
+        The axis `value` of a tensor, such as `histogram`, is the column `histogram.value`.
+
         Raises:
             ImportError: pandas is not installed.
         """
@@ -186,7 +188,8 @@ class Answer:
         """Return the tensors of an answer, or those of some names, as a table of pandas.
 
         Returns:
-            A row for each value: columns `tensor`, one for each axis, and `value`.
+            A row for each value: columns `tensor`, one for each axis, and `value`. An axis with
+            the name of another column is named after its tensor (`histogram.value`).
 
         Raises:
             ImportError: pandas is not installed.

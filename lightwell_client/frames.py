@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from lightwell_client.optional import optional_package
+from lightwell_client.own_axes import with_own_axes
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -13,6 +14,9 @@ if TYPE_CHECKING:
     from lightwell_client.answers import Tensor
 
 NOT_INSTALLED = "to_frame() needs pandas, which is not installed: pip install pandas"
+
+COLUMNS = ("tensor", "value")
+"""Client: columns of every table of tensors; an axis of such a name is named after its tensor."""
 
 
 def to_frame(tensors: "Iterable[Tensor]", *, is_named: bool = True) -> "pd.DataFrame":
@@ -23,13 +27,15 @@ def to_frame(tensors: "Iterable[Tensor]", *, is_named: bool = True) -> "pd.DataF
         is_named: Whether the first column has the name of the tensor.
 
     Returns:
-        Columns `tensor`, one for each axis with its coordinates, and `value`.
+        Columns `tensor`, one for each axis with its coordinates, and `value`. An axis of such a
+        name is named after its tensor: `histogram.value`.
 
     Raises:
         ImportError: pandas is not installed.
     """
     pandas = optional_package("pandas", NOT_INSTALLED)
-    parts = [pandas.DataFrame(_columns(one, pandas, is_named=is_named)) for one in tensors]
+    named = (with_own_axes(one, COLUMNS) for one in tensors)
+    parts = [pandas.DataFrame(_columns(one, pandas, is_named=is_named)) for one in named]
     if not parts:
         return pandas.DataFrame({"tensor": [], "value": []})
     frame: pd.DataFrame = pandas.concat(parts, ignore_index=True)

@@ -52,6 +52,23 @@ def test_a_list_has_the_place_and_the_prediction(lightwell: Lightwell) -> None:
     assert frame.groupby("sequence")["step"].max().to_list() == [3, 1]
 
 
+def test_bins_have_a_column_beside_the_values(lightwell: Lightwell) -> None:
+    """The axis `value` of a histogram is a column named after the tensor, alone and with others."""
+    answer = lightwell.unit("relu3", 5)
+    bins = list(answer["histogram"].coordinates["value"])
+
+    alone = answer["histogram"].to_frame()
+    frame = answer.to_frame("histogram", "maxima")
+
+    assert list(alone.columns) == ["histogram.value", "value"]
+    assert alone["histogram.value"].tolist() == bins
+    np.testing.assert_array_equal(alone["value"].to_numpy(), answer["histogram"].values)
+    assert list(frame.columns) == ["tensor", "histogram.value", "maxima.value", "value"]
+    rows = frame[frame["tensor"] == "histogram"]
+    assert rows["histogram.value"].tolist() == bins
+    np.testing.assert_array_equal(rows["value"].to_numpy(), answer["histogram"].values)
+
+
 def test_nothing_is_an_empty_table() -> None:
     """An answer without tensors, and a list without answers."""
     empty = Answer("cnn", "digest", None, None, {}, {}, (), lambda _: b"")
