@@ -138,19 +138,23 @@ def single_body(given: Any, kind: str, extra: ExtraFields) -> Body:
     if kind == "image" and not isinstance(given, Mapping) and extra == ExtraFields():
         encoded = _encoded(given)
         return Body(encoded, "image/jpeg" if encoded.startswith(JPEG) else "image/png")
-    return Body(json.dumps(_entry(given, kind, extra)).encode(), "application/json")
+    return _json(_entry(given, kind, extra))
 
 
 def list_body(several: Sequence[Any], kind: str, extra: ExtraFields) -> Body:
     """Make the client's JSON body of several inputs, all with equal extra fields."""
     entries = [_entry(one, kind, extra) for one in several]
-    return Body(json.dumps({"inputs": entries}).encode(), "application/json")
+    return _json({"inputs": entries})
+
+
+def _json(content: Any) -> Body:
+    return Body(json.dumps(content, default=_plain).encode(), "application/json")
 
 
 def _entry(given: Any, kind: str, extra: ExtraFields) -> dict[str, Any]:
     """Make the client's JSON object of one input."""
     if isinstance(given, Mapping):
-        entry = {name: _plain(value) for name, value in given.items()}
+        entry = dict(given)
     elif kind == "image":
         entry = {"image": base64.b64encode(_encoded(given)).decode()}
     else:
@@ -165,8 +169,14 @@ def _entry(given: Any, kind: str, extra: ExtraFields) -> dict[str, Any]:
 
 
 def _plain(value: Any) -> Any:
-    """Return an array of a client's input as nested lists; other values as they are."""
-    return value.tolist() if isinstance(value, np.ndarray) else value
+    """Return an array in the client's body as nested lists, and a number of NumPy as Python's.
+
+    Raises:
+        TypeError: The value is neither.
+    """
+    if isinstance(value, np.ndarray | np.generic):
+        return value.tolist()
+    raise TypeError(f"JSON has no values of the type {type(value).__name__}.")
 
 
 def _state(state: State) -> dict[str, Any]:

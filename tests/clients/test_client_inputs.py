@@ -1,6 +1,7 @@
 """lightwell_client inputs: images and sequences in every accepted type."""
 
 import io
+import json
 from pathlib import Path
 
 import httpx2
@@ -9,7 +10,13 @@ import pytest
 from PIL import Image
 
 from lightwell_client import Lightwell, LightwellError, Sample
-from lightwell_client.inputs import array_png, is_sequence
+from lightwell_client.inputs import (
+    ExtraFields,
+    array_png,
+    is_sequence,
+    list_body,
+    single_body,
+)
 from tests.clients.scripted import scripted
 
 BITS = "1011010010"
@@ -116,6 +123,33 @@ def test_pixels_in_one_line_are_no_sequence() -> None:
     assert not is_sequence(np.full(784, 0.5))
     assert is_sequence(np.zeros(784))
     assert is_sequence(np.full(783, 0.5))
+
+
+def test_numbers_of_numpy_are_posted_as_json() -> None:
+    """Those in edits, alone and in arrays, and arrays in the lists of an input."""
+    edit = {"layer": "relu2", "operation": "set", "amount": np.float32(0.5), "on": np.bool_(True)}
+    edits = [{**edit, "channels": [np.int64(3)], "rows": np.arange(2)}]
+
+    one = single_body({"sequence": [np.ones(2), [np.int8(2)]]}, "sequence", ExtraFields())
+    several = list_body(["10"], "sequence", ExtraFields(edits=edits))
+
+    assert json.loads(one.content) == {"sequence": [[1.0, 1.0], [2]]}
+    assert json.loads(several.content)["inputs"][0]["edits"] == [
+        {
+            "layer": "relu2",
+            "operation": "set",
+            "amount": 0.5,
+            "on": True,
+            "channels": [3],
+            "rows": [0, 1],
+        }
+    ]
+
+
+def test_values_that_json_has_not_are_refused() -> None:
+    """The error names their type."""
+    with pytest.raises(TypeError, match="no values of the type set"):
+        single_body({"sequence": {1}}, "sequence", ExtraFields())
 
 
 @pytest.mark.parametrize("wrong", [[["1"]], 5])
