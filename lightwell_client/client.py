@@ -63,7 +63,8 @@ class Lightwell(ImageProbes, SequenceProbes):
     Raises:
         ValueError: The address or the token is none, or the variable has several tokens.
         LightwellError: By every method: the server refuses the request.
-        ConnectionError: By every method: no server listens at `url`.
+        ConnectionError: By every method: no server listens at `url`, or none is reached within
+            `timeout_s`.
     """
 
     def __init__(

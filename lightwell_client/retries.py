@@ -32,13 +32,13 @@ def send(
 
     Raises:
         LightwellError: The server refuses the request.
-        ConnectionError: No server listens.
+        ConnectionError: No server listens, or its machine is not reached in time.
     """
     waited, repeats = 0.0, 0
     while True:
         try:
             response = http.send(request, stream=stream)
-        except httpx2.ConnectError as error:
+        except (httpx2.ConnectError, httpx2.ConnectTimeout) as error:
             message = f"No server answers at {http.base_url}; `make serve` starts one."
             raise ConnectionError(message) from error
         if response.is_success:

@@ -140,3 +140,13 @@ def test_no_server_is_a_connection_error() -> None:
         taken.bind(("127.0.0.1", 0))  # and does not listen
         with pytest.raises(ConnectionError, match="make serve"):
             Lightwell(f"http://127.0.0.1:{taken.getsockname()[1]}").models()
+
+
+def test_a_machine_that_does_not_answer_is_a_connection_error() -> None:
+    """A connection that is not made in time, as with packets that a firewall drops."""
+
+    def dropped(request: httpx2.Request) -> httpx2.Response:
+        raise httpx2.ConnectTimeout("timed out", request=request)
+
+    with pytest.raises(ConnectionError, match="No server answers at http://server"):
+        scripted(dropped).models()
