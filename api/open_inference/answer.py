@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import orjson
 
-from api.errors.problem import Problem
+from api.errors.problem import Problem, body_problem
 from api.inference.large_work import large_work
 from api.open_inference.content_coding import Coding
 from api.open_inference.request import InferenceRequest, RequestedOutput
@@ -23,6 +23,12 @@ VERSION = "1"
 TOO_LARGE = (
     "The JSON would be over 8 MiB. Ask for fewer outputs or rows, or for binary outputs: "
     "'binary_data_output' among the parameters of the request."
+)
+
+
+NOT_FINITE = (
+    "Output '{}' holds values that are not finite, which JSON has not. Ask for it with "
+    "'binary_data' true among its parameters."
 )
 
 
@@ -54,7 +60,7 @@ def encode(
         found: Outputs of the program for each row; the list is emptied.
 
     Raises:
-        Problem: The JSON would be over its limit.
+        Problem: The JSON would be over its limit, or have values that are not finite.
     """
     head: dict[str, Any] = {"model_name": model.name, "model_version": VERSION}
     if asked.request_id is not None:
@@ -82,7 +88,11 @@ def encode(
 def _entry(
     one: RequestedOutput, signature: Signature, rows: Sequence[np.ndarray]
 ) -> tuple[dict[str, Any], list[np.ndarray]]:
-    """Return the JSON entry of an output in an answer, and the arrays of a binary one."""
+    """Return the JSON entry of an output in an answer, and the arrays of a binary one.
+
+    Raises:
+        Problem: Values that JSON would have are not finite.
+    """
     if one.classes:
         return _classified(one, signature.classes, rows)
     spec = signature.outputs[one.name]
@@ -90,7 +100,10 @@ def _entry(
     entry: dict[str, Any] = {"name": one.name, "shape": shape, "datatype": spec.datatype}
     if not one.is_binary:
         # Flat lists are those of the protocol's examples, and the fastest to write and to parse.
-        entry["data"] = _flat(rows)
+        entry["data"] = flat = _flat(rows)
+        # orjson would write null, in silence: the protocol has no warnings.
+        if not np.isfinite(flat).all():
+            raise body_problem("invalid-body", NOT_FINITE.format(one.name), "outputs")
         return entry, []
     kind = DATATYPES[spec.datatype]
     arrays = [np.ascontiguousarray(row, kind) for row in rows]

@@ -85,7 +85,7 @@ class Inference:
         Raises:
             QueueFullError, DeadlineError: The device could not be reached in time.
             RequestTooLargeError, EngineBusyError: The request does not fit into a limit.
-            Problem: The JSON would be over its limit.
+            Problem: The JSON would be over its limit, or have values that are not finite.
         """
         context = self._context
         context.job.is_analysis = is_analysis(self._rows)

@@ -1,11 +1,13 @@
 """Open Inference Protocol: metadata and outputs of networks of every kind, next to other routes."""
 
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 import pytest
 from starlette.testclient import TestClient
 
+from api.open_inference.signature import Signature
 from tests.api.open_inference.conftest import NETWORKS, STEPS, drawn
 from tests.api.open_inference.tensors import binary_request, json_request, outputs_of
 
@@ -148,6 +150,33 @@ def test_rows_of_one_request_equal_single_ones(model: str, every: TestClient) ->
             np.testing.assert_allclose(
                 together[one][row], alone[one][0], rtol=1e-4, atol=1e-4, err_msg=one
             )
+
+
+def test_values_that_are_not_finite_are_binary_alone(
+    every: TestClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In JSON, which has none, a request is refused with the name of the output and the way out."""
+    kept = Signature.value
+
+    def diverged(self: Signature, name: str, found: Mapping[str, np.ndarray]) -> np.ndarray:
+        values = np.array(kept(self, name, found))
+        if name == "logits":
+            values[:2] = np.nan, -np.inf
+        return values
+
+    monkeypatch.setattr(Signature, "value", diverged)
+    inputs, path = drawn(every, "letters", 1), "/v2/models/letters/infer"
+
+    refused = every.post(path, json=json_request(inputs))
+    others = every.post(path, json=json_request(inputs, ["probabilities", "label"]))
+    content, headers = binary_request(inputs)
+    binary = outputs_of(every.post(path, content=content, headers=headers))
+
+    assert (refused.status_code, refused.json()["type"].rpartition(":")[2]) == (422, "invalid-body")
+    for part in ("Output 'logits'", "not finite", "'binary_data' true"):
+        assert part in refused.json()["error"]
+    assert others.status_code == 200
+    np.testing.assert_array_equal(binary["logits"][0, :2], np.array([np.nan, -np.inf], np.float32))
 
 
 def test_likely_classes_are_returned_by_name(every: TestClient) -> None:
