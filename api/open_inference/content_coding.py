@@ -104,6 +104,23 @@ async def _piece(arrival: BodyArrival, inflater: Inflater) -> bytes:
     return await arrival.engine.compute(inflater.piece, PIECE_BYTES, job=arrival.job)
 
 
+def inflated_light(content: bytes, coding: Coding, limit: int) -> bytes:
+    """Inflate a small request body on the event loop.
+
+    Args:
+        limit: Most bytes of the inflated body.
+
+    Raises:
+        Problem: The body is damaged, or would be larger than the limit.
+    """
+    inflater, found = Inflater(content, coding), b""
+    while piece := inflater.piece(limit + 1 - len(found)):
+        found += piece
+        if len(found) > limit:
+            raise too_large(limit)
+    return found
+
+
 def coding_of(header: str) -> Coding | None:
     """Return the content coding of a request body; None for a body as it is.
 

@@ -71,13 +71,18 @@ def _configured(tensor: TensorSpec) -> dict[str, Any]:
     return {**entry, "dims": [1], "reshape": {"shape": []}}
 
 
-def repository_index(engine: Engine) -> list[dict[str, str]]:
-    """List the models for `/v2/repository/index`: those that are served, and those that failed."""
+def repository_index(engine: Engine, *, is_ready_only: bool) -> list[dict[str, str]]:
+    """List the models for `/v2/repository/index`: those that are served, and those that failed.
+
+    Args:
+        is_ready_only: Whether models that are not ready are left out.
+    """
     ready = "READY" if engine.ready else "UNAVAILABLE"
-    return [
+    listed = [
         *({"name": name, "version": MODEL_VERSION, "state": ready} for name in engine.served),
         *(
             {"name": name, "version": MODEL_VERSION, "state": "UNAVAILABLE", "reason": reason}
             for name, reason in engine.failed.items()
         ),
     ]
+    return [one for one in listed if one["state"] == "READY" or not is_ready_only]

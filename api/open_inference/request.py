@@ -24,6 +24,7 @@ KEYS = frozenset({"id", "parameters", "inputs", "outputs", "model_name", "model_
 
 INPUT_KEYS = frozenset({"name", "shape", "datatype", "parameters", "data"})
 OUTPUT_KEYS = frozenset({"name", "parameters"})
+INDEX_KEYS = frozenset({"ready"})
 
 MAX_ID = 128
 """Most characters of a request's `id`, which its answer repeats."""
@@ -87,6 +88,20 @@ def parse_request(
     by_default = _flag(parameters, "binary_data_output", default=False)
     outputs = tuple(_outputs(given.get("outputs"), signature, by_default=by_default))
     return InferenceRequest(_id(given.get("id")), inputs, outputs)
+
+
+def parse_index_request(content: bytes) -> bool:
+    """Parse the body of a request for the list of models: whether it asks for ready ones alone.
+
+    Args:
+        content: JSON, or nothing for all models.
+
+    Raises:
+        Problem: The body is not valid.
+    """
+    if not content:
+        return False
+    return _flag(_object(parse_json(content), "The body", INDEX_KEYS, ()), "ready", default=False)
 
 
 def _id(value: object) -> str | None:

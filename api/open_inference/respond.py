@@ -11,9 +11,20 @@ from api.content_coding import VARIES
 from api.inference.served_model import ServedModel
 from api.middleware.timeouts import RequestTimeout
 from api.open_inference.answer import Answer
-from api.open_inference.content_coding import Coding, accepted_coding, coding_of, inflated
+from api.open_inference.content_coding import (
+    Coding,
+    accepted_coding,
+    coding_of,
+    inflated,
+    inflated_light,
+)
 from api.open_inference.inference import Inference
-from api.open_inference.request import InferenceRequest, header_length, parse_request
+from api.open_inference.request import (
+    InferenceRequest,
+    header_length,
+    parse_index_request,
+    parse_request,
+)
 from api.open_inference.signature import signature_of
 from api.requests.body import (
     MAX_IMAGE_JSON,
@@ -89,6 +100,22 @@ async def _read(arrival: BodyArrival, headers: _Headers, coding: Coding | None) 
         if (len(content) if length is None else length) <= MAX_LIGHT_JSON:
             return parse_request(*arguments)
         return await arrival.engine.compute(parse_request, *arguments, job=arrival.job)
+
+
+async def read_index_request(request: Request) -> bool:
+    """Read and parse a request for the list of models: whether it asks for ready ones alone.
+
+    Raises:
+        Problem: The body is not valid, or late, or larger than such a request needs.
+    """
+    headers = _headers(request.scope)
+    coding = coding_of(headers.encoding)
+    check_content_length(headers.content_length, MAX_LIGHT_JSON)
+    with RequestTimeout() as timeout:
+        content = await receive_body(request, MAX_LIGHT_JSON, timeout.add)
+    if content and coding is not None:
+        content = inflated_light(content, coding, MAX_LIGHT_JSON)
+    return parse_index_request(content)
 
 
 class InferenceResponse(BufferedResponse):

@@ -1,5 +1,6 @@
 """Open Inference Protocol in the OpenAPI document: schemas, examples, bodies and responses."""
 
+from collections.abc import Mapping
 from typing import Any
 
 from pydantic import Field
@@ -247,7 +248,7 @@ _REQUEST = {
     "inputs": [{"name": "sequence", "shape": [1, 5], "datatype": "UINT8", "data": [1, 0, 1, 1, 0]}],
     "outputs": [{"name": "logits"}],
 }
-BODY: Json = {
+_BODY: Json = {
     "requestBody": {
         "required": True,
         "description": "JSON; or JSON and the bytes of binary inputs, little-endian and in "
@@ -262,7 +263,32 @@ BODY: Json = {
         },
     }
 }
-"""OpenAPI `requestBody` of a request of the protocol."""
+
+_INDEX_BODY: Json = {
+    "requestBody": {
+        "required": False,
+        "description": "JSON, or nothing for all models. The Content-Type is not read.",
+        "content": {
+            "application/json": {
+                "schema": {
+                    "type": "object",
+                    "properties": {
+                        "ready": {
+                            "type": "boolean",
+                            "default": False,
+                            "description": "Whether models alone that are ready are listed.",
+                        }
+                    },
+                    "additionalProperties": False,
+                },
+                "examples": {"ready": {"value": {"ready": True}}},
+            },
+        },
+    }
+}
+
+BODIES: Mapping[str, Json] = {"v2_infer": _BODY, "v2_index": _INDEX_BODY}
+"""OpenAPI `requestBody` of each operation of the protocol that has one."""
 
 
 def responses(operation: str) -> dict[int | str, Json]:

@@ -18,7 +18,7 @@ from api.open_inference.description import (
     repository_index,
     server_metadata,
 )
-from api.open_inference.respond import respond
+from api.open_inference.respond import read_index_request, respond
 from api.open_inference.statistics import model_statistics
 from api.openapi import inference
 from api.routes.route_cache import cache_route
@@ -70,7 +70,7 @@ def _add(
         response_class=Response,
         responses=inference.responses(name),
         include_in_schema=in_openapi,
-        openapi_extra=inference.BODY if name == "v2_infer" else None,
+        openapi_extra=inference.BODIES.get(name),
     )
 
 
@@ -130,8 +130,9 @@ async def _ready(request: Request) -> Response:
 
 
 async def _index(request: Request) -> Response:
-    """Every model, and those that failed to load."""
-    return _json(repository_index(request.app.state.engine))
+    """Every model, and those that failed to load; with `ready` those alone that are ready."""
+    is_ready_only = await read_index_request(request)
+    return _json(repository_index(request.app.state.engine, is_ready_only=is_ready_only))
 
 
 async def _all_stats(request: Request) -> Response:
