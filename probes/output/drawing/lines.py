@@ -188,7 +188,8 @@ def _legend(series: list[_Series], figure: Lines, height: int) -> Block | None:
     if len(series) == 1:
         return None  # the title names it
     marks: list[Mark] = []
-    names = [shortened(name, 28) for name in _distinct([each.name for each in series])]
+    given = [each.name for each in series]
+    names = [shortened(name, 28) for name in (given if figure.names else _distinct(given))]
     width = 24 + max(text_width(name, TEXT_SIZE) for name in names)
     # As many below each other as fit beside the plot.
     rows = min(max(4, height // _LEGEND_PITCH), len(names))
