@@ -2,6 +2,7 @@
 
 import json
 import os
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -18,9 +19,17 @@ COMMAND = ["lstm", "--output"]
 ROUNDS = 5
 
 
+@dataclass(frozen=True)
+class TinyConfig:
+    """Hyperparameters of the tiny trainer."""
+
+    factor: float = 1.7
+
+
 class TinyTrainer:
     """Trainer whose state is a vector; each round changes it by its own value and the number."""
 
+    config = TinyConfig()
     rounds = ROUNDS
     checkpoint_rounds = (0, 2)
 
@@ -30,7 +39,8 @@ class TinyTrainer:
 
     def run(self, state: Tensors, number: int) -> tuple[Tensors, dict[str, Any]]:
         """Return the state after a round."""
-        turned = np.sin(np.asarray(state["weights"]) * np.float32(1.7) + np.float32(number))
+        factor = np.float32(self.config.factor)
+        turned = np.sin(np.asarray(state["weights"]) * factor + np.float32(number))
         return {"weights": turned}, {"loss": float(turned.sum())}
 
     def network(self, state: Tensors) -> Tensors:
