@@ -82,7 +82,7 @@ def _run(folder: Path) -> RunDirectory:
         CheckpointError: It has no permanent checkpoints.
     """
     run = RunDirectory(folder, {})
-    if not run.training_checkpoints():
+    if not run.has_training_checkpoints():
         msg = f"{folder} has no checkpoints of a training run (milestones/round-*{SUFFIX})"
         raise CheckpointError(msg)
     return run

@@ -103,6 +103,10 @@ class RunDirectory:
         path = self.path / "milestones" / _file_name(rounds)
         checkpoints.save(path, parameters, {"rounds": rounds})
 
+    def has_training_checkpoints(self) -> bool:
+        """Return whether the run directory has permanent checkpoints; none is read."""
+        return bool(_numbered(self.path / "milestones"))
+
     def training_checkpoints(self) -> dict[str, Tensors]:
         """Return the parameters of the run directory's permanent checkpoints, by name."""
         files = _numbered(self.path / "milestones")
