@@ -11,6 +11,7 @@ from models.architecture import MAX_STEPS, Architecture
 from models.data.array_files import read_arrays
 from models.data.arrays import sequence_inputs
 from models.data.datasets import DatasetError, read_pictures, reading
+from models.data.text_lines import read_lines
 from models.data.tfds_images import read_tfds_images
 from models.declaration.declaration import ImageSpec, SequenceSpec
 from models.printable import printable
@@ -169,12 +170,7 @@ def _from_text(path: Path, architecture: Architecture) -> Examples:
     if architecture.family != "sequence" or not architecture.sequence.alphabet:
         msg = f"{path.name} holds sequences of symbols, which the network does not read"
         raise DatasetError(msg)
-    try:
-        # Editors on Windows may write a byte order mark, which is no symbol of line 1.
-        lines = path.read_text(encoding="utf-8-sig").splitlines()
-    except (OSError, UnicodeDecodeError) as error:
-        msg = f"{path.name} cannot be read as UTF-8 text: {error}"
-        raise DatasetError(msg) from error
+    lines = read_lines(path)
     pairs = list(_pairs(lines, architecture.sequence, architecture.classes))
     if not pairs:
         msg = f"{path.name} has no examples"

@@ -9,6 +9,7 @@ from api.requests.json_object import FieldError
 from api.requests.sequence_steps import is_binary, parse_queried_steps, parse_symbols
 from models.architecture import MAX_STEPS, Architecture
 from models.data.datasets import DatasetError
+from models.data.text_lines import read_lines
 from models.printable import printable
 from scripts.activations.archive import Archive
 
@@ -23,13 +24,7 @@ def read_sequences(path: Path, architecture: Architecture) -> Archive:
         DatasetError: It is not UTF-8, or has no sequence, another symbol or an unknown class.
     """
     name = printable(path.name)
-    try:
-        # Editors on Windows may write a byte order mark, which is no symbol of line 1.
-        lines = path.read_text(encoding="utf-8-sig").splitlines()
-    except (OSError, UnicodeDecodeError) as error:
-        msg = f"{name} cannot be read as UTF-8 text: {printable(error)}"
-        raise DatasetError(msg) from error
-    pairs = list(_pairs(lines, architecture))
+    pairs = list(_pairs(read_lines(path), architecture))
     if not pairs:
         msg = f"{name} has no sequences"
         raise DatasetError(msg)
