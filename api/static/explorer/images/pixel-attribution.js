@@ -8,7 +8,7 @@ import { part } from "../context.js";
 import { addDownloads } from "../downloads.js";
 import { latestRequest } from "../latest-request.js";
 import { LineChart } from "../line-chart.js";
-import { choicesOf, hasMaps, hasParameter, nounOf, outputOf } from "../model-facts.js";
+import { choicesOf, hasMaps, hasParameter, nounOf } from "../model-facts.js";
 import { COMPILING, retryWhileCompiling } from "../retry.js";
 import { stateSelect } from "../state-select.js";
 import { pictureOverlay } from "./picture-overlay.js";
@@ -96,20 +96,13 @@ export function mountPixelAttribution(context, image) {
   /** The chosen method; a link may hold any text. @param {{ method: string }} state */
   const methodOf = (state) => (methods.find(([name]) => name === state.method) ?? methods[0])[0];
 
-  /** The contrast class. The logit of the first class of two is always 0 where the network has one: only the difference says something. @param {import("../state.js").State} state */
-  function againstOf({ target, against }) {
-    if (against >= 0 && against !== target) return against;
-    const label = target < 0 ? image.answer?.prediction.label : target;
-    return outputOf(model).shape[0] === 1 && label === 0 ? 1 : null;
-  }
-
   const parameters = () => {
     const state = store.state;
     const isCam = CAMS.includes(methodOf(state));
     return {
       method: methodOf(state),
       target: state.target < 0 || state.target >= classes.length ? null : state.target,
-      against: againstOf(state),
+      against: state.against >= 0 && state.against !== state.target ? state.against : null,
       layer: isCam ? (layers.includes(state.camLayer) ? state.camLayer : lastLayer) : null,
       baseline: WITH_BASELINE.includes(methodOf(state)) ? state.baseline : null,
     };
