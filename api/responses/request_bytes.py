@@ -17,8 +17,8 @@ from models.registry import ResidentModel
 from probes.declaration import Probe, ProbeCall
 from probes.output.render import PictureFormat
 
-MAP_AXES, KERNEL_AXES = 3, 4
-"""Axes of the maps of a layer, and of the kernel of a convolution, that a request shows."""
+KERNEL_AXES = 4
+"""Axes of the kernel of a convolution, that a request shows."""
 
 KIB = 1024
 
@@ -161,6 +161,6 @@ def step_bytes_of(architecture: Architecture, outputs: frozenset[str]) -> int:
 @lru_cache(maxsize=1024)
 def traced_of(architecture: Architecture, outputs: frozenset[str]) -> Shown:
     """Return the traced values of one image, or of one step, by which a request is counted."""
-    shapes = (architecture.layers[name].shape for name in outputs if name in architecture.layers)
-    tiles = sum(shape[-1] for shape in shapes if len(shape) == MAP_AXES)
+    layers = (architecture.layers[name] for name in outputs if name in architecture.layers)
+    tiles = sum(layer.shape[-1] for layer in layers if layer.has_maps)
     return Shown(step_bytes_of(architecture, outputs), tiles)
