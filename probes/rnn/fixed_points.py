@@ -11,8 +11,7 @@ from jaxtyping import Bool, Complex, Float, Int, UInt8
 
 from models.runtime.cancellation import raise_if_cancelled
 from probes.rnn.float64_cell import Inputs, States
-from probes.rnn.state_map import StateMap
-from probes.rnn.trajectories import LARGEST_ENTRY, is_bounded
+from probes.rnn.state_map import LARGEST_ENTRY, StateMap, is_bounded
 
 Kind = Literal["stable", "neutral", "unstable", "slow"]
 

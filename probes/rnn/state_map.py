@@ -10,7 +10,7 @@ from itertools import accumulate, pairwise
 from typing import NamedTuple
 
 import numpy as np
-from jaxtyping import Float, Shaped
+from jaxtyping import Bool, Float, Shaped
 
 from models.architecture import INPUT, Architecture, Node
 from models.declaration.operations import Activation, Dense, Embed, Merge, Norm, Recurrent
@@ -20,6 +20,17 @@ from probes.rnn.float64_cell import Float64Cell, Inputs, States, cell_of
 from probes.rnn.layers import RecurrentLayer, recurrent_layers
 
 Rows = Float[np.ndarray, "rows state"]
+
+LARGEST_ENTRY = 1e100
+"""Largest entry of a state in an analysis of the dynamics: its square is finite in float64.
+
+Networks that diverge exceed it, such as plain RNNs with ReLU.
+"""
+
+
+def is_bounded(states: Float[np.ndarray, "*rows state"]) -> Bool[np.ndarray, "*rows"]:
+    """Return which states have entries of at most `LARGEST_ENTRY`."""
+    return np.asarray((np.abs(states) <= LARGEST_ENTRY).all(axis=-1))
 
 
 class Dual(NamedTuple):

@@ -4,26 +4,15 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
-from jaxtyping import Bool, Float
+from jaxtyping import Float
 
 from models.architecture import Architecture
 from models.rnn.layout import layout_of
 from models.rnn.unit_statistics import HELD_OUT_SEQUENCES, HELD_OUT_STEPS, held_out_sequences
-from probes.rnn.state_map import StateMap
+from probes.rnn.state_map import StateMap, is_bounded
 
 DRAWN_SEED = 2025
 """Seed of the sequences whose trajectories are computed, of networks that do not count bits."""
-
-LARGEST_ENTRY = 1e100
-"""Largest entry of a state in an analysis of the dynamics: its square is finite in float64.
-
-Networks that diverge exceed it, such as plain RNNs with ReLU.
-"""
-
-
-def is_bounded(states: Float[np.ndarray, "*rows state"]) -> Bool[np.ndarray, "*rows"]:
-    """Return which states have entries of at most `LARGEST_ENTRY`."""
-    return np.asarray((np.abs(states) <= LARGEST_ENTRY).all(axis=-1))
 
 
 @dataclass(frozen=True, eq=False)
